@@ -1,0 +1,129 @@
+"""Every setting, read once from the environment and checked; README names each.
+
+A setting that cannot be read stops the function with a sentence naming the variable, never its value.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from lib.errors import NotConfigured
+
+SCOPES = frozenset({"workflows:read", "workflows:write", "runs:read", "runs:write"})
+ADDRESSES = frozenset({"loopback", "private"})
+_UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What this process was told; defaults suit Vercel's Pro plan.
+
+    `api_keys` maps a key to its scopes; `rate_limit` is (requests, per seconds) or None for no limit.
+    """
+
+    database_url: str
+    api_keys: Mapping[str, frozenset[str]]
+    cron_secret: str
+    on_vercel: bool
+    allow_addresses: frozenset[str]
+    max_duration_seconds: int
+    lease_seconds: int
+    linger_seconds: int
+    after_response: bool
+    public_url: str
+    protection_bypass: str
+    rate_limit: tuple[int, int] | None
+    max_streams: int
+    max_connections: int
+    retention_days: int
+
+    @property
+    def longest_effect_seconds(self) -> float:
+        """The longest timeout an effect may have and still fit one invocation with time to commit."""
+        return self.max_duration_seconds - RESERVE_SECONDS
+
+
+# The invocation's last seconds: cancelling effects, one commit on a slow disk, the answer.
+RESERVE_SECONDS = 10
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings; `settings.cache_clear()` reads the environment again."""
+    return read_settings(os.environ)
+
+
+def read_settings(env: Mapping[str, str]) -> Settings:
+    """Settings from these variables; raises NotConfigured naming the first that cannot be read."""
+    return Settings(
+        database_url=env.get("DATABASE_URL") or env.get("POSTGRES_URL") or "",
+        api_keys=_api_keys(env.get("RATCHET_API_KEYS", "")),
+        cron_secret=env.get("CRON_SECRET", ""),
+        on_vercel=bool(env.get("VERCEL")),
+        allow_addresses=_words(env, "RATCHET_ALLOW_ADDRESSES", ADDRESSES),
+        max_duration_seconds=_whole(env, "RATCHET_MAX_DURATION", 300, least=RESERVE_SECONDS + 5),
+        lease_seconds=_whole(env, "RATCHET_LEASE", 60, least=1),
+        linger_seconds=_whole(env, "RATCHET_LINGER", 10, least=0),
+        after_response=_switch(env, "RATCHET_AFTER_RESPONSE", default=True),
+        public_url=_public_url(env),
+        protection_bypass=env.get("VERCEL_AUTOMATION_BYPASS_SECRET", ""),
+        rate_limit=_rate(env.get("RATCHET_RATE_LIMIT", "off")),
+        max_streams=_whole(env, "RATCHET_MAX_STREAMS", 900, least=1),
+        max_connections=_whole(env, "RATCHET_MAX_CONNECTIONS", 4, least=1),
+        retention_days=_whole(env, "RATCHET_RETENTION_DAYS", 30, least=1),
+    )
+
+
+def _api_keys(text: str) -> Mapping[str, frozenset[str]]:
+    """One bare key that may do everything, or a JSON object of key → list of scopes."""
+    text = text.strip()
+    if not text.startswith("{"):
+        return {text: SCOPES} if text else {}
+    try:
+        keys = {key: frozenset(scopes) for key, scopes in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError):
+        raise NotConfigured('RATCHET_API_KEYS must be one key, or JSON: {"<key>": ["<scope>", …]}') from None
+    if "" in keys or any(not scopes <= SCOPES for scopes in keys.values()):
+        raise NotConfigured(f"RATCHET_API_KEYS: keys are not empty and scopes are among {sorted(SCOPES)}")
+    return keys
+
+
+def _words(env: Mapping[str, str], name: str, allowed: frozenset[str]) -> frozenset[str]:
+    words = frozenset(re.split(r"[,\s]+", env.get(name, ""))) - {""}
+    if not words <= allowed:
+        raise NotConfigured(f"{name} takes words among {sorted(allowed)}")
+    return words
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+    text = env.get(name, "") or str(default)
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise NotConfigured(f"{name} must be a whole number of at least {least}")
+    return int(text)
+
+
+def _switch(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = env.get(name, "").lower() or ("on" if default else "off")
+    if text not in ("on", "off"):
+        raise NotConfigured(f"{name} must be on or off")
+    return text == "on"
+
+
+def _rate(text: str) -> tuple[int, int] | None:
+    if text in ("", "off"):
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,8})/([a-z]+)", text)
+    if not match or match[2] not in _UNITS:
+        raise NotConfigured("RATCHET_RATE_LIMIT must look like 600/min, or be off")
+    return int(match[1]), _UNITS[match[2]]
+
+
+def _public_url(env: Mapping[str, str]) -> str:
+    """Where this deployment answers: set by hand, else what the platform says of this very deployment."""
+    url = env.get("RATCHET_URL") or env.get("VERCEL_URL") or ""
+    if url and "://" not in url:
+        url = f"https://{url}"
+    return url.rstrip("/")

@@ -1,0 +1,69 @@
+"""The only module that speaks our SQL: one typed function per SQL function, and the plain reads."""
+
+from lib.store.commits import Claimed, Entry, StepRow, Verdict, claim_runs, commit_batch
+from lib.store.history import Change, Event, Step, list_events, list_steps, read_changes
+from lib.store.operations import (
+    Diagnosis,
+    Health,
+    backlog,
+    delete_old_runs,
+    read_diagnosis,
+    read_health,
+    record_sweep,
+)
+from lib.store.runs import (
+    Idempotency,
+    Run,
+    cancel_run,
+    get_run,
+    list_runs,
+    resume_run,
+    retry_run,
+    start_run,
+    suspend_run,
+)
+from lib.store.workflows import (
+    Workflow,
+    delete_workflow,
+    find_workflow,
+    list_workflows,
+    publish_workflow,
+    read_document,
+)
+
+__all__ = [
+    "Change",
+    "Claimed",
+    "Diagnosis",
+    "Entry",
+    "Event",
+    "Health",
+    "Idempotency",
+    "Run",
+    "Step",
+    "StepRow",
+    "Verdict",
+    "Workflow",
+    "backlog",
+    "cancel_run",
+    "claim_runs",
+    "commit_batch",
+    "delete_old_runs",
+    "delete_workflow",
+    "find_workflow",
+    "get_run",
+    "list_events",
+    "list_runs",
+    "list_steps",
+    "list_workflows",
+    "publish_workflow",
+    "read_changes",
+    "read_diagnosis",
+    "read_document",
+    "read_health",
+    "record_sweep",
+    "resume_run",
+    "retry_run",
+    "start_run",
+    "suspend_run",
+]

@@ -1,0 +1,118 @@
+"""The sweep's two calls: claim due runs, and commit what they did in one fenced batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from lib import db
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A run that is now ours; `state` is None for a run that never began, `now` is the database's clock."""
+
+    run_id: UUID
+    workflow_id: UUID
+    document: bytes
+    mode: str
+    seq: int
+    claims: int
+    grants: int
+    suspend_requested: bool
+    created_at: datetime
+    input: Any
+    state: Any
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A finished effect attempt; `output` and `error` are JSON text, one of them None."""
+
+    reference: str
+    visit: int
+    attempt: int
+    function: str
+    output: str | None
+    error: str | None
+    started_at: datetime
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one run did since its last commit.
+
+    `base` is the seq it stood at, `events` JSON objects as text, `released` lets the lease go with `due_at` as its
+    next time, `state`/`result`/`error` are JSON text.
+    """
+
+    run_id: UUID
+    base: int
+    events: Sequence[str]
+    status: str
+    released: bool = False
+    due_at: datetime | None = None
+    state: str | None = None
+    result: str | None = None
+    error: str | None = None
+    grants_used: int = 0
+    steps: Sequence[StepRow] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of an entry: `held` is False when the run is no longer ours (or was let go by this very entry)."""
+
+    run_id: UUID
+    held: bool
+    seq: int
+    suspend_requested: bool
+    now: datetime
+
+
+async def claim_runs(lease: UUID, *, limit: int, lease_seconds: int, only: Sequence[UUID] | None = None) -> list[Claimed]:
+    """Up to `limit` due runs, now under this lease; two callers never get the same run."""
+    return await db.fetch(
+        "select * from ratchet.claim_runs(%s, %s, %s, %s)",
+        (lease, limit, lease_seconds, list(only) if only is not None else None),
+        Claimed,
+    )
+
+
+async def commit_batch(lease: UUID, lease_seconds: int, entries: Sequence[Entry]) -> list[Verdict]:
+    """Commit every entry whose run is still held at its base; the others change nothing."""
+    steps = [(entry.run_id, step) for entry in entries for step in entry.steps]
+    return await db.fetch(
+        "select * from ratchet.commit_batch(%s, %s, %s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[],"
+        " %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::int[],"
+        " %s::uuid[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[],"
+        " %s::timestamptz[], %s::timestamptz[])",
+        (
+            lease,
+            lease_seconds,
+            [entry.run_id for entry in entries],
+            [entry.base for entry in entries],
+            [len(entry.events) for entry in entries],
+            [",".join(entry.events) for entry in entries],
+            [entry.status for entry in entries],
+            [entry.released for entry in entries],
+            [entry.due_at for entry in entries],
+            [entry.state for entry in entries],
+            [entry.result for entry in entries],
+            [entry.error for entry in entries],
+            [entry.grants_used for entry in entries],
+            [run_id for run_id, _ in steps],
+            [step.reference for _, step in steps],
+            [step.visit for _, step in steps],
+            [step.attempt for _, step in steps],
+            [step.function for _, step in steps],
+            [step.output for _, step in steps],
+            [step.error for _, step in steps],
+            [step.started_at for _, step in steps],
+            [step.finished_at for _, step in steps],
+        ),
+        Verdict,
+    )

@@ -1,0 +1,17 @@
+"""How Python values become JSON text, and times become RFC 3339."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+
+def encode(value: Any) -> str:
+    """Compact ASCII JSON; raises ValueError for NaN and infinities, which JSON does not have."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """UTC with milliseconds and a Z."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,15 @@
+-- How many runs are due (counted up to 10,000) and since when the oldest has been.
+create or replace function ratchet.backlog() returns table (due bigint, oldest_due_at timestamptz)
+language plpgsql stable as $$
+declare
+  v_now timestamptz := ratchet.clock();
+begin
+  return query
+  select count(*), min(d.due_at) from (
+    select r.due_at from ratchet.runs r
+    where r.status in ('pending', 'running', 'waiting') and r.due_at <= v_now
+    order by r.due_at
+    limit 10000
+  ) d;
+end;
+$$;

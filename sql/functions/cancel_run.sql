@@ -1,0 +1,20 @@
+-- Ends a live run as cancelled; its holder, if any, loses the lease and with it every result not yet committed.
+create or replace function ratchet.cancel_run(p_id uuid) returns ratchet.run_details
+language plpgsql as $$
+declare
+  v_run ratchet.runs := ratchet.locked_run(p_id);
+  v_details ratchet.run_details;
+begin
+  if v_run.status in ('completed', 'failed', 'cancelled') then
+    perform ratchet.refuse_transition(v_run.status, 'cancelled');
+  end if;
+  update ratchet.runs
+  set status = 'cancelled', lease = null, due_at = 'infinity', finished_at = ratchet.clock(),
+      seq = seq + 1, suspend_requested = false
+  where id = p_id;
+  delete from ratchet.run_states where run_id = p_id;
+  perform ratchet.append_event(p_id, v_run.seq + 1, 'workflow.cancelled');
+  select * into v_details from ratchet.run_details where id = p_id;
+  return v_details;
+end;
+$$;

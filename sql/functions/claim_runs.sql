@@ -1,0 +1,35 @@
+-- Takes up to p_limit due runs under this lease, oldest first, passing by what others are taking; p_only narrows it to these runs.
+create or replace function ratchet.claim_runs(p_lease uuid, p_limit integer, p_lease_seconds integer, p_only uuid[])
+returns table (
+  run_id uuid, workflow_id uuid, document bytea, mode text, seq bigint, claims integer, grants integer,
+  suspend_requested boolean, created_at timestamptz, input json, state json, now timestamptz
+)
+language plpgsql as $$
+declare
+  v_now timestamptz := ratchet.clock();
+begin
+  return query
+  with due as (
+    select r.id from ratchet.runs r
+    where r.status in ('pending', 'running', 'waiting') and r.due_at <= v_now
+      and (p_only is null or r.id = any (p_only))
+    order by r.due_at
+    limit p_limit
+    for update skip locked
+  ), claimed as (
+    update ratchet.runs r
+    set status = 'running', lease = p_lease, claims = r.claims + 1,
+        due_at = v_now + make_interval(secs => p_lease_seconds),
+        started_at = coalesce(r.started_at, v_now)
+    from due where r.id = due.id
+    returning r.*
+  )
+  select c.id, c.workflow_id, c.document, c.mode, c.seq, c.claims::integer, c.grants::integer,
+         c.suspend_requested, c.created_at,
+         case when s.state is null then p.input end,  -- a state carries the input already
+         s.state, v_now
+  from claimed c
+  join ratchet.run_payloads p on p.run_id = c.id
+  left join ratchet.run_states s on s.run_id = c.id;
+end;
+$$;

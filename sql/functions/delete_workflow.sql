@@ -1,0 +1,20 @@
+-- Deletes one version of a workflow; live runs forbid it (WF409) unless they are to be cancelled. Runs stay readable.
+create or replace function ratchet.delete_workflow(p_id uuid, p_cascade boolean) returns void
+language plpgsql as $$
+declare
+  v_live uuid[];
+begin
+  perform 1 from ratchet.workflows where id = p_id for update;  -- start_run takes a share lock: no run slips in
+  if not found then
+    raise exception using errcode = 'WF404', message = 'There is no workflow with this id.';
+  end if;
+  select coalesce(array_agg(r.id order by r.id), '{}') into v_live from ratchet.runs r
+  where r.workflow_id = p_id and r.status not in ('completed', 'failed', 'cancelled');
+  if cardinality(v_live) > 0 and not p_cascade then
+    raise exception using errcode = 'WF409', message = format(
+      '%s runs of this workflow are live; cancel them, or delete with ?cascade=cancel.', cardinality(v_live));
+  end if;
+  perform ratchet.cancel_run(live.id) from unnest(v_live) as live (id);
+  delete from ratchet.workflows where id = p_id;
+end;
+$$;

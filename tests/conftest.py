@@ -1,0 +1,63 @@
+"""One embedded Postgres per test process, one migrated template, a fresh clone of it for every test."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from lib import db, migrate
+from lib.config import settings
+from lib.dev.postgres import Server
+
+_names = (f"test_{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio, as the platform does."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Postgres of this test process's own, without fsync; DATABASE_URL in the environment is not touched."""
+    with Server(tmp_path_factory.mktemp("postgres") / "data", durable=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> str:
+    """The name of a database that is migrated once and never connected to again."""
+    server.create_database("template_ratchet")
+    asyncio.run(migrate.migrate(server.url("template_ratchet")))
+    return "template_ratchet"
+
+
+@pytest.fixture
+def database_url(server: Server, template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database."""
+    name = next(_names)
+    server.create_database(name, template=template)
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture
+async def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """A fresh database that this process's settings and pool point at."""
+    for name in [name for name in os.environ if name.startswith(("RATCHET_", "VERCEL", "CRON_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    settings.cache_clear()
+    yield database_url
+    await db.close()
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root folder."""
+    return Path(__file__).parent.parent
