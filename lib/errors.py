@@ -1,24 +1,24 @@
 """Every error a caller can meet: class = fact, docstring = its sentence, status, SQLSTATE.
 
-    RatchetError 500
-    ├── BadRequest 400
-    │   └── InvalidJSON
-    ├── Unauthorized 401
-    ├── Forbidden 403
-    ├── NotFound 404                 WF404
-    ├── MethodNotAllowed 405
-    ├── Conflict 409                 WF409
-    │   ├── LeaseLost
-    │   └── IdempotencyInFlight      WF408
-    ├── PayloadTooLarge 413
-    ├── UnsupportedMediaType 415
-    ├── Unprocessable 422
-    │   ├── InvalidDocument
-    │   └── IdempotencyMismatch      WF422
-    ├── TooManyRequests 429
-    └── Unavailable 503
-        ├── NotConfigured
-        └── DatabaseDown
+RatchetError 500
+├── BadRequest 400
+│   └── InvalidJSON
+├── Unauthorized 401
+├── Forbidden 403
+├── NotFound 404                 WF404
+├── MethodNotAllowed 405
+├── Conflict 409                 WF409
+│   ├── LeaseLost
+│   └── IdempotencyInFlight      WF408
+├── PayloadTooLarge 413
+├── UnsupportedMediaType 415
+├── Unprocessable 422
+│   ├── InvalidDocument
+│   └── IdempotencyMismatch      WF422
+├── TooManyRequests 429
+└── Unavailable 503
+    ├── NotConfigured
+    └── DatabaseDown
 """
 
 from typing import Any

@@ -68,8 +68,14 @@ def render() -> str:
 
 def main(arguments: list[str]) -> int:
     """The command line; answers the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m lib.migrate", description="Bring DATABASE_URL to this release's schema.")
-    parser.add_argument("--dry-run", action="store_true", help="print the SQL of an empty database's migration and change nothing")
+    parser = argparse.ArgumentParser(
+        prog="python -m lib.migrate", description="Bring DATABASE_URL to this release's schema."
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the SQL of an empty database's migration and change nothing",
+    )
     if parser.parse_args(arguments).dry_run:
         sys.stdout.write(render())
         return 0

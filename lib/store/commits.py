@@ -73,7 +73,9 @@ class Verdict:
     now: datetime
 
 
-async def claim_runs(lease: UUID, *, limit: int, lease_seconds: int, only: Sequence[UUID] | None = None) -> list[Claimed]:
+async def claim_runs(
+    lease: UUID, *, limit: int, lease_seconds: int, only: Sequence[UUID] | None = None
+) -> list[Claimed]:
     """Up to `limit` due runs, now under this lease; two callers never get the same run."""
     return await db.fetch(
         "select * from ratchet.claim_runs(%s, %s, %s, %s)",

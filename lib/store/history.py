@@ -75,7 +75,8 @@ async def list_events(run_id: UUID, *, after: int, limit: int) -> list[Event]:
         # Straight from the rows, by their index: the view would unpack the run's whole history first.
         "select h.first_seq + e.position - 1 as seq, e.event ->> 'type' as type,"
         " coalesce(e.event -> 'data', '{}') as data, h.created_at"
-        " from (select * from ratchet.history where run_id = %(run)s and seq > %(after)s order by seq limit %(limit)s) h"
+        " from (select * from ratchet.history where run_id = %(run)s and seq > %(after)s"
+        "       order by seq limit %(limit)s) h"
         " cross join lateral json_array_elements(h.events) with ordinality as e (event, position)"
         " where h.first_seq + e.position - 1 > %(after)s order by 1 limit %(limit)s",
         {"run": run_id, "after": after, "limit": limit},

@@ -66,7 +66,10 @@ class _Started(Run):
 async def start_run(
     workflow_id: UUID, run_input: Any, mode: str, *, idempotency: Idempotency | None = None
 ) -> tuple[Run, bool]:
-    """A pending run, and whether it is the first answer again; raises NotFound, IdempotencyInFlight, IdempotencyMismatch."""
+    """A pending run, and whether it is the first answer again.
+
+    Raises NotFound, IdempotencyInFlight, IdempotencyMismatch.
+    """
     row = await db.fetch_one(
         "select (s.run).*, s.replayed from ratchet.start_run(%s, %s, %s, %s, %s) s",
         (

@@ -69,7 +69,10 @@ async def publish_workflow(
 
 
 async def find_workflow(key: str) -> Workflow:
-    """By UUID, `name`, `namespace/name` (the newest version; `default` first), each with `@version`; raises NotFound."""
+    """By UUID, `name` or `namespace/name`, each also with `@version`; raises NotFound.
+
+    Without a version the newest; without a namespace `default` goes first.
+    """
     try:
         by_id: UUID | None = UUID(key)
     except ValueError:
@@ -77,7 +80,9 @@ async def find_workflow(key: str) -> Workflow:
     match = _KEY.fullmatch(key)
     if not by_id and not match:
         raise NotFound(f"There is no workflow {key[:80]!r}.")
-    named: dict[str, Any] = match.groupdict() if match and not by_id else dict.fromkeys(("namespace", "name", "version"))
+    named: dict[str, Any] = (
+        match.groupdict() if match and not by_id else dict.fromkeys(("namespace", "name", "version"))
+    )
     rows = await db.fetch(
         "select id, namespace, name, version, definition, type, created_at, updated_at from ratchet.workflows"
         " where (%(id)s::uuid is not null and id = %(id)s)"
@@ -93,7 +98,12 @@ async def find_workflow(key: str) -> Workflow:
 
 
 async def list_workflows(
-    *, name: str | None = None, namespace: str | None = None, q: str | None = None, limit: int, before: UUID | None = None
+    *,
+    name: str | None = None,
+    namespace: str | None = None,
+    q: str | None = None,
+    limit: int,
+    before: UUID | None = None,
 ) -> list[Workflow]:
     """Newest first; `q` is looked for in namespace and name, `before` is the last id of the page before."""
     return await db.fetch(
@@ -116,7 +126,5 @@ async def delete_workflow(workflow_id: UUID, *, cascade: bool) -> None:
 
 async def read_document(document_hash: bytes) -> Any:
     """The definition a run is pinned to; documents are never deleted."""
-    row = await db.fetch_one(
-        "select definition from ratchet.documents where hash = %s", (document_hash,), _Definition
-    )
+    row = await db.fetch_one("select definition from ratchet.documents where hash = %s", (document_hash,), _Definition)
     return row.definition

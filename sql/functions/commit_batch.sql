@@ -26,7 +26,7 @@ begin
         status = case when e.pausable and r.suspend_requested then 'suspended' else e.status end,
         lease = case when not e.released then p_lease end,
         due_at = case when e.pausable and r.suspend_requested then 'infinity'
-                      when e.released then e.due
+                      when e.released then coalesce(e.due, 'infinity')
                       when r.due_at < v_now + v_term / 2 then v_now + v_term  -- else keep: the column is indexed
                       else r.due_at end,
         claims = case when e.events_count > 0 or e.released then 0 else r.claims end,
