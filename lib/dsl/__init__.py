@@ -1,0 +1,45 @@
+"""The workflow language: documents, and the pure machine that runs them (README.md in this folder)."""
+
+from lib.dsl.arguments import resolve
+from lib.dsl.compiling import compile_document, load_document
+from lib.dsl.document import Document
+from lib.dsl.faults import Fault
+from lib.dsl.machine import advance, retry, start, wake_at
+from lib.dsl.moves import (
+    Arrival,
+    Completed,
+    Effect,
+    Event,
+    Failure,
+    Faulted,
+    Outcome,
+    Result,
+    Transition,
+)
+from lib.dsl.reading import read
+from lib.dsl.state import State
+from lib.dsl.work import open_effects
+
+__all__ = [
+    "Arrival",
+    "Completed",
+    "Document",
+    "Effect",
+    "Event",
+    "Failure",
+    "Fault",
+    "Faulted",
+    "Outcome",
+    "Result",
+    "State",
+    "Transition",
+    "advance",
+    "compile_document",
+    "load_document",
+    "open_effects",
+    "read",
+    "resolve",
+    "retry",
+    "start",
+    "wake_at",
+]

@@ -1,0 +1,107 @@
+"""The arguments of a call: prepared when the document is compiled, evaluated when the call is made."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from lib.dsl import faults
+from lib.dsl.document import Call, Document
+from lib.dsl.expressions import compile_template, is_expression
+from lib.dsl.moves import Effect
+from lib.dsl.scope import View
+from lib.dsl.state import State
+
+# Where calls name another service: there, braces are URI templates and authentication may be a name.
+ENDPOINTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "http": (("endpoint",),),
+    "openapi": (("document", "endpoint"), ("endpoint",)),
+}
+VARIABLE = re.compile(r"\{([^{}]+)\}")
+
+
+def compile_call(definition: Mapping[str, Any], use: Mapping[str, Any]) -> Call:
+    """The call task's body; authentication that is named in `use` is put in its place."""
+    function, arguments = definition["call"], definition.get("with") or {}
+    paths = []
+    for path in ENDPOINTS.get(function, ()):
+        endpoint = _at(arguments, path)
+        if isinstance(endpoint, dict):
+            arguments = _put(arguments, path, _authenticated(endpoint, use))
+            path, endpoint = (*path, "uri"), endpoint.get("uri")
+        if isinstance(endpoint, str) and not is_expression(endpoint):
+            paths.append(path)
+    return Call(function, compile_template(arguments), tuple(paths))
+
+
+def resolve(document: Document, state: State, effect: Effect, *, secrets: Mapping[str, Any] = {}) -> Any:
+    """The call's arguments, evaluated now so that secrets never enter the state; raises Fault."""
+    frame = state.frames[effect.id]
+    call = document.tasks[effect.reference].body
+    assert isinstance(call, Call)  # noqa: S101  # only calls open effects
+    view = View(document, state.run_id, state.started, state.input, dict(state.frames), frame["context"])
+    try:
+        extra = {"secrets": _allowed(document, secrets)} if "secrets" in call.arguments.names else {}
+        arguments = view.evaluate(call.arguments, frame, frame["input"], extra)
+        for path in call.uri_templates:
+            arguments = _put(arguments, path, _expand(_at(arguments, path), frame["input"]))
+    except faults.Fault as fault:
+        raise fault.at(effect.reference) from None
+    return arguments
+
+
+def _allowed(document: Document, secrets: Mapping[str, Any]) -> dict[str, Any]:
+    """The declared secrets; one that is missing is as good as forbidden."""
+    for name in document.secrets:
+        if name not in secrets:
+            raise faults.authorization(f"the secret '{name}' does not exist or may not be read")
+    return {name: secrets[name] for name in document.secrets}
+
+
+def _authenticated(endpoint: dict[str, Any], use: Mapping[str, Any]) -> dict[str, Any]:
+    """The endpoint with the authentication, or the secret, that it only names."""
+    policy = endpoint.get("authentication")
+    if not isinstance(policy, dict):
+        return endpoint
+    if "use" in policy:
+        policy = use["authentications"][policy["use"]]
+    found = {
+        scheme: "${ $secrets[" + _quoted(details["use"]) + "] }"
+        if isinstance(details, dict) and "use" in details
+        else details
+        for scheme, details in policy.items()
+    }
+    return {**endpoint, "authentication": found}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _expand(template: str, value: Any) -> str:
+    """RFC 6570 simple expansion with the top-level properties of the task's input."""
+
+    def text(match: re.Match[str]) -> str:
+        name = match.group(1)
+        found = value.get(name) if isinstance(value, dict) else None
+        if isinstance(found, (dict, list)):
+            raise faults.expression(f"'{name}' is not a text, number or boolean, so no URI can hold it")
+        if found is None:
+            return ""
+        plain = str(found).lower() if isinstance(found, bool) else str(found)
+        return quote(plain, safe="")
+
+    return VARIABLE.sub(text, template)
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _put(value: Any, path: tuple[str, ...], new: Any) -> Any:
+    """A copy of the nested objects along the path, with the new value at its end."""
+    if not path:
+        return new
+    return {**value, path[0]: _put(value[path[0]], path[1:], new)}

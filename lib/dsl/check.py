@@ -1,0 +1,53 @@
+"""`python -m lib.dsl.check FILE…`: the checks of publishing, offline; prints `file: pointer: detail` per problem."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from lib import errors
+from lib.dsl.reading import JSON, YAML, read
+from lib.dsl.validation import validate
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Checks the named files; 0 if all could be published, 1 if not, 2 for a wrong command line."""
+    options = _parser().parse_args(arguments)
+    problems = [
+        f"{file}: {problem['pointer'] or '/'}: {problem['detail']}\n"
+        for file in options.files
+        for problem in check_file(file, options.longest_effect)
+    ]
+    sys.stdout.writelines(problems)
+    return 1 if problems else 0
+
+
+def check_file(file: Path, longest_effect_seconds: float) -> list[dict[str, str]]:
+    """The problems of one file, also when it cannot be read at all."""
+    try:
+        definition = read(file.read_bytes(), JSON if file.suffix == ".json" else YAML)
+    except OSError as exc:
+        return [{"pointer": "", "detail": f"the file cannot be read: {exc.strerror}"}]
+    except errors.RatchetError as exc:
+        return [{"pointer": "", "detail": exc.detail}]
+    return validate(definition, longest_effect_seconds=longest_effect_seconds)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lib.dsl.check",
+        description="Check workflow documents as publishing does: structure, expressions, references, timeouts.",
+        epilog="Prints `file: pointer: detail` per problem. Exits 0 if there is none, 1 if there are some.",
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="*.json is JSON, all else is YAML 1.2")
+    parser.add_argument(
+        "--longest-effect",
+        metavar="SECONDS",
+        type=float,
+        default=285,
+        help="the longest timeout that a call may have (default: %(default)s)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

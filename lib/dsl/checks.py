@@ -1,0 +1,137 @@
+"""The checks that several parts of a document share: expressions, durations, schemas, data flow, names in `use`."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from lib.dsl import durations, schemas, unsupported, visibility
+from lib.dsl.expressions import (
+    ExpressionSyntaxError,
+    compile_expression,
+    escape,
+    find_expressions,
+    is_expression,
+    unwrap,
+)
+from lib.dsl.models import Export, Input, Output, Part, Schema, Timeout
+from lib.dsl.structure import Findings, describe
+from lib.dsl.suggestions import did_you_mean
+from lib.dsl.visibility import Scope
+
+_SECRET = re.compile(r"""\$secrets(?:\.([A-Za-z_]\w*)|\.?\[\s*"([^"\\]*)"\s*\]|\."([^"\\]*)")""", re.ASCII)
+
+
+class Checks:
+    """Adds to the findings of one document; knows what its `use` declares."""
+
+    def __init__(self, findings: Findings, use: dict[str, Any]) -> None:
+        self.findings = findings
+        self.use = use
+
+    def declared(self, section: str) -> Iterable[str]:
+        """The names that a section of `use` declares."""
+        names = self.use.get(section)
+        return [name for name in names if isinstance(name, str)] if isinstance(names, dict | list) else []
+
+    def named(self, name: str, section: str, pointer: str) -> bool:
+        """Whether the name is declared in a section of `use`."""
+        known = list(self.declared(section))
+        if name not in known:
+            hint = did_you_mean(name, known) or "; nothing is declared there"
+            self.findings.add(pointer, f"there is no `{name}` under `use.{section}`{hint}")
+        return name in known
+
+    def expression(self, value: Any, pointer: str, scope: Scope, arguments: frozenset[str]) -> None:
+        """A text that is an expression, with or without `${ }`; other types are the structure's business."""
+        if isinstance(value, str):
+            self._expression(unwrap(value), pointer, scope, arguments)
+
+    def template(self, value: Any, pointer: str, scope: Scope, arguments: frozenset[str]) -> None:
+        """Any value, with `${ }` expressions anywhere inside it."""
+        for place, text in find_expressions(value, pointer):
+            self._expression(text, place, scope, arguments)
+
+    def value_or_expression(self, value: Any, pointer: str, scope: Scope, arguments: frozenset[str]) -> None:
+        """An expression, or an object with `${ }` expressions inside: what `from`, `as` and `set` take."""
+        if isinstance(value, str):
+            self.expression(value, pointer, scope, arguments)
+        elif isinstance(value, dict):
+            self.template(value, pointer, scope, arguments)
+        else:
+            self.findings.add(pointer, f"must be an expression or an object, but is {describe(value)}")
+
+    def _expression(self, text: str, pointer: str, scope: Scope, arguments: frozenset[str]) -> None:
+        try:
+            names = compile_expression(text).names
+        except ExpressionSyntaxError as exc:
+            self.findings.add(pointer, f"the expression does not compile: {exc}")
+            return
+        for sentence in filter(None, (scope.sentence(name, arguments) for name in sorted(names))):
+            self.findings.add(pointer, sentence)
+        if "secrets" in names & arguments:
+            for match in _SECRET.finditer(text):
+                self.named(next(filter(None, match.groups())), "secrets", pointer)
+
+    def duration(self, value: Any, pointer: str, scope: Scope, arguments: frozenset[str]) -> float | None:
+        """The seconds, or None if the duration is an expression or wrong."""
+        if is_expression(value):
+            self.expression(value, pointer, scope, arguments)
+            return None
+        try:
+            return durations.seconds(value)
+        except ValueError as exc:
+            self.findings.add(pointer, str(exc))
+            return None
+
+    def timeout(self, value: Any, pointer: str, scope: Scope, arguments: frozenset[str]) -> float | None:
+        """A timeout, or the name of one; the seconds if they are known."""
+        if isinstance(value, str):
+            known = self.named(value, "timeouts", pointer)
+            return self.known_timeout(self.use["timeouts"][value]) if known else None
+        if value is None or not self.findings.check(Timeout, value, pointer):
+            return None
+        return self.duration(value["after"], f"{pointer}/after", scope, arguments)
+
+    @staticmethod
+    def known_timeout(timeout: Any) -> float | None:
+        """The seconds of a timeout that is checked elsewhere, if they are known."""
+        try:
+            return durations.seconds(timeout["after"])
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def schema(self, value: Any, pointer: str) -> None:
+        """A `schema:` object that is well-formed and compiles."""
+        if not self.findings.check(Schema, value, pointer):
+            return
+        if "resource" in value and (sentence := unsupported.refusal("schema", "resource")):
+            self.findings.add(f"{pointer}/resource", sentence)
+            return
+        try:
+            schemas.compile_schema(value)
+        except schemas.SchemaError as exc:
+            self.findings.add(pointer, str(exc))
+
+    def flow(self, owner: dict[str, Any], pointer: str, scope: Scope, arguments: dict[str, frozenset[str]]) -> None:
+        """The `input`, `output` and `export` of a task or workflow; `arguments` says what each one sees."""
+        for part, seen in arguments.items():
+            model: type[Part] = _FLOW[part]
+            value, place = owner.get(part), f"{pointer}/{part}"
+            if value is None or not self.findings.check(model, value, place):
+                continue
+            key = "from" if part == "input" else "as"
+            if key in value:
+                self.value_or_expression(value[key], f"{place}/{key}", scope, seen)
+            if "schema" in value:
+                self.schema(value["schema"], f"{place}/schema")
+
+    def entries(self, section: str) -> Iterable[tuple[str, str, Any]]:
+        """Name, pointer and value of everything a section of `use` declares as a mapping."""
+        declared = self.use.get(section)
+        for name, value in declared.items() if isinstance(declared, dict) else ():
+            yield name, f"/use/{section}/{escape(name)}", value
+
+
+_FLOW: dict[str, type[Part]] = {"input": Input, "output": Output, "export": Export}
+WORKFLOW_FLOW = {"input": visibility.WORKFLOW_INPUT, "output": visibility.WORKFLOW_OUTPUT}
+TASK_FLOW = {"input": visibility.TASK_INPUT, "output": visibility.TASK, "export": visibility.EXPORT}

@@ -1,0 +1,159 @@
+"""A workflow document, compiled once: immutable task nodes that the machine walks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lib.dsl.expressions import Template
+from lib.dsl.schemas import Schema
+
+# The kinds whose every visit is recorded and journalled; all others are pure and free.
+LASTING_KINDS = frozenset({"call", "wait"})
+
+type Duration = float | Template
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """What happens to a value on its way in, out or into the context."""
+
+    schema: Schema | None = None
+    template: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskList:
+    """Tasks of one scope, in declaration order, found by position or by name."""
+
+    tasks: tuple["Task", ...]
+    positions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    tasks: TaskList
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    each: str
+    at: str
+    items: Template
+    condition: Template | None
+    tasks: TaskList
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    branches: TaskList
+    compete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The cases with a condition, in order, then what happens when none of them matches."""
+
+    cases: tuple[tuple[Template, str], ...]
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    value: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    error: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    duration: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`uri_templates` are the paths inside the arguments whose text is a URI template."""
+
+    function: str
+    arguments: Template
+    uri_templates: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    when: Template | None
+    except_when: Template | None
+    delay: Duration
+    backoff: str
+    jitter: tuple[Duration, Duration] | None
+    count: int | None
+    attempt_duration: Duration | None
+    duration: Duration | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    errors: Mapping[str, Any]
+    variable: str
+    when: Template | None
+    except_when: Template | None
+    retry: Retry | None
+    tasks: TaskList | None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """`below` are the references of all tasks inside, whose visits a retry takes back."""
+
+    tasks: TaskList
+    catch: Catch
+    below: tuple[str, ...]
+
+
+type Body = Do | For | Fork | Switch | Set | Raise | Wait | Call | Try
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One node of the document; the workflow itself is the node `/`."""
+
+    reference: str
+    name: str
+    kind: str
+    body: Body
+    definition: Any = field(repr=False)
+    condition: Template | None = None
+    input: Transform = Transform()
+    output: Transform = Transform()
+    export: Transform = Transform()
+    timeout: Duration | None = None
+    then: str | None = None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the task needs the world or the clock, so that each visit is worth an event."""
+        return self.kind in LASTING_KINDS
+
+
+ROOT = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A valid workflow, ready to run any number of times; `tasks` holds every node by reference."""
+
+    namespace: str
+    name: str
+    version: str
+    type: str
+    hash: str
+    definition: Any = field(repr=False)
+    tasks: Mapping[str, Task] = field(repr=False)
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> Task:
+        """The workflow itself, as the task that all others are in."""
+        return self.tasks[ROOT]

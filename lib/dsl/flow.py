@@ -1,0 +1,161 @@
+"""How a run moves from task to task: entering, leaving, and what comes next."""
+
+from typing import Any
+
+from lib.dsl import faults, retries
+from lib.dsl.catching import halt, throw
+from lib.dsl.document import Call, Do, For, Fork, Task, TaskList, Try
+from lib.dsl.faults import Fault
+from lib.dsl.moves import Completed
+from lib.dsl.state import Frame
+from lib.dsl.tasks import NEW_ITERATION, Done, begin, go_on
+from lib.dsl.transforms import give_out, micros, take_in
+from lib.dsl.work import Work
+
+# What a run may do without ever asking for the world: a loop that never ends is stopped here, after
+# ten to twenty seconds of computing (50,000 to 140,000 tasks a second).
+PURE_TASKS = 1_000_000
+
+
+def step(work: Work, frame: Frame) -> None:
+    """Enters the child that this frame is lined up for."""
+    frame = work.edit(frame)
+    work.budget -= 1
+    work.pure += 1
+    if work.pure > PURE_TASKS:
+        limit = f"{PURE_TASKS:,} tasks ran without a single call or wait: this looks like an endless loop"
+        halt(work, frame, faults.runtime(limit).at(frame["task"]))
+        return
+    child, value = frame["next"]
+    body = work.task_of(frame).body
+    if child == NEW_ITERATION:
+        assert isinstance(body, For)  # noqa: S101  # only loops iterate
+        try:
+            wanted = body.condition is None or work.holds(body.condition, frame, value)
+        except Fault as fault:
+            settle(work, frame, fault)
+            return
+        child = 0 if wanted else NEW_ITERATION
+    del frame["next"]
+    if child == NEW_ITERATION:
+        settle(work, frame, Done(value))
+        return
+    if isinstance(body, Fork) and child + 1 < len(body.branches.tasks):
+        go_on(work, frame, child + 1, value)
+    enter(work, children(work, frame).tasks[child], frame, value)
+
+
+def children(work: Work, frame: Frame) -> TaskList:
+    """The tasks that this frame is walking through."""
+    body = work.task_of(frame).body
+    match body:
+        case Do() | For():
+            return body.tasks
+        case Fork():
+            return body.branches
+        case Try():
+            caught = frame["phase"] == "catch"
+            return body.catch.tasks if caught and body.catch.tasks else body.tasks
+        case _:
+            raise AssertionError(f"{frame['task']} has no tasks inside")
+
+
+def enter(work: Work, task: Task, parent: Frame | None, raw: Any, again: Frame | None = None) -> None:
+    """Begins a task on its raw input; `again` is the frame of the same visit that failed before."""
+    frame: Frame = {
+        "task": task.reference,
+        "parent": None if parent is None else parent["id"],
+        "visit": again["visit"] if again else work.visits.get(task.reference, 0) + 1,
+        "started": work.now,
+        "raw": raw,
+    }
+    result: Done | Fault | None
+    try:
+        if task.condition is not None and not work.holds(task.condition, frame, raw):
+            skipped = True
+        else:
+            skipped, result = False, _start(work, task, frame, again)
+    except Fault as fault:
+        skipped, result = False, fault
+        work.visits[task.reference] = frame["visit"]
+    if skipped:
+        assert parent is not None  # noqa: S101  # the workflow itself has no `if`
+        settle(work, parent, child_done(work, parent, task, Done(raw, "continue")))
+        return
+    settle(work, frame, result)
+
+
+def _start(work: Work, task: Task, frame: Frame, again: Frame | None) -> Done | None:
+    work.visits[task.reference] = frame["visit"]
+    if isinstance(task.body, Call):
+        known = again.get("attempt", 0) + 1 if again else 1
+        frame["attempt"] = max(known, retries.next_attempt(work, frame))
+        work.tell("started", frame, function=task.body.function)
+    else:
+        work.tell("started", frame)
+    take_in(work, frame)
+    if task.timeout is not None:
+        frame["timeout"] = micros(work, frame, task.timeout)
+        frame["deadline"] = work.now + frame["timeout"]
+    return begin(work, frame)
+
+
+def settle(work: Work, frame: Frame, result: Done | Fault | None) -> None:
+    """Follows a result upwards until something waits, goes on or ends (a loop: depth costs no stack)."""
+    current: Frame | None = frame
+    while result is not None and current is not None:
+        if isinstance(result, Fault):
+            current, result = throw(work, current, result.at(current["task"]))
+            continue
+        try:
+            output = give_out(work, current, result.output)
+        except Fault as fault:
+            if "id" in current and not work.task_of(current).lasting:
+                work.edit(current).update(output=result.output, then=result.then)
+            result = fault
+            continue
+        current, result = leave(work, current, Done(output, result.then))
+
+
+def leave(work: Work, frame: Frame, done: Done) -> tuple[Frame | None, Done | None]:
+    """Closes a completed task and tells the frame around it; returns that frame's own result, if any."""
+    task = work.task_of(frame)
+    parent = work.parent_of(frame)
+    work.tell("completed", frame)
+    work.drop(frame)
+    if parent is None:
+        work.outcome = Completed(done.output)
+        return None, None
+    return parent, child_done(work, parent, task, done)
+
+
+def child_done(work: Work, frame: Frame, task: Task, done: Done) -> Done | None:
+    """What a frame does when one of its tasks is done: go on (None), or be done itself."""
+    body = work.task_of(frame).body
+    then = done.then or task.then or "continue"
+    if isinstance(body, Fork):
+        return _branch_done(work, frame, body, task, Done(done.output, then))
+    siblings = children(work, frame)
+    following = siblings.positions[task.name] + 1 if then == "continue" else siblings.positions.get(then)
+    if following is not None and following < len(siblings.tasks):
+        go_on(work, frame, following, done.output)
+        return None
+    ended = Done(done.output, "end" if then == "end" else None)
+    if isinstance(body, For) and then != "end" and frame["at"] + 1 < len(frame["items"]):
+        work.edit(frame)["at"] += 1
+        go_on(work, frame, NEW_ITERATION, done.output)
+        return None
+    return ended
+
+
+def _branch_done(work: Work, frame: Frame, body: Fork, task: Task, done: Done) -> Done | None:
+    frame = work.edit(frame)
+    outputs = list(frame["outputs"])
+    outputs[body.branches.positions[task.name]] = done.output
+    frame.update(outputs=outputs, left=frame["left"] - 1)
+    ends = done.then == "end"
+    if not (ends or body.compete or frame["left"] == 0):
+        return None
+    work.cancel_below(frame)
+    frame.pop("next", None)
+    return Done(done.output if body.compete else outputs, "end" if ends else None)

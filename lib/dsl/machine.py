@@ -1,0 +1,175 @@
+"""The machine: state and arrivals in, the next state and what it asks for out. No clock, no I/O, no luck."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from lib import errors
+from lib.dsl import faults, instants, retries
+from lib.dsl.catching import throw, try_again
+from lib.dsl.document import Document, Try
+from lib.dsl.flow import children, enter, settle, step
+from lib.dsl.moves import Arrival, Failure, Result, Transition
+from lib.dsl.state import Frame, State
+from lib.dsl.tasks import Done
+from lib.dsl.work import Work, read_outcome
+
+# Tasks per transition: a few hundredths of a second of computing, so that a loop never starves its host.
+BUDGET = 2_000
+# Where several timers of one moment are due, what is finished is finished before it is late.
+TIMERS = ("wake", "deadline", "limit")
+
+
+def start(document: Document, *, run_id: str, input: Any, now: datetime, budget: int = BUDGET) -> Transition:
+    """Enters the workflow with its input."""
+    micros = instants.to_micros(now)
+    work = Work.on(document, State(run_id, micros, input, frames={}, visits={}), micros, budget)
+    enter(work, document.root, None, input)
+    return _run(work)
+
+
+def advance(
+    document: Document,
+    state: State,
+    arrivals: Sequence[Arrival],
+    *,
+    now: datetime,
+    budget: int = BUDGET,
+) -> Transition:
+    """Takes in the arrivals, fires the timers that are due, and goes on as far as it can.
+
+    Arrivals for effects that are not open (any more) are ignored, so a late or doubled answer does no
+    harm. A finished run stays as it is.
+    """
+    if state.outcome is not None:
+        return Transition(state, outcome=read_outcome(state))
+    work = Work.on(document, state, instants.to_micros(now), budget)
+    # what succeeded is kept even if something else of the same batch ends the run
+    for arrival in sorted(arrivals, key=lambda arrival: isinstance(arrival, Failure)):
+        _arrive(work, arrival)
+    _fire(work)
+    return _run(work)
+
+
+def retry(document: Document, state: State, *, now: datetime, budget: int = BUDGET) -> Transition:
+    """Re-enters the task that a faulted run failed at; what succeeded is not done again.
+
+    Effects that were cancelled by the fault are opened again, with the same visit and the next attempt.
+    All time limits start anew.
+    """
+    if state.outcome is None or "fault" not in state.outcome:
+        raise errors.Conflict("Only a faulted run can be retried.")
+    work = Work.on(document, state, instants.to_micros(now), budget)
+    work.pure = 0
+    failed = work.frames[state.outcome["frame"]]
+    for frame in list(work.frames.values()):
+        _refresh(work, frame)
+    for outer in work.tries_around(failed):
+        work.edit(outer).update(retries=0, began=work.now)
+    work.tell("resumed", next(frame for frame in work.frames.values() if frame["parent"] is None))
+    _re_enter(work, work.frames[failed["id"]])
+    for frame in list(work.frames.values()):
+        if work.outcome is None and frame.get("open") is False:
+            _re_open(work, frame)
+    return _run(work)
+
+
+def wake_at(state: State) -> datetime | None:
+    """The earliest moment at which a timer (wait, retry delay, timeout) has to fire."""
+    if state.outcome is not None:
+        return None
+    moments = [frame[timer] for frame in state.frames.values() for timer in TIMERS if timer in frame]
+    return instants.from_micros(min(moments)) if moments else None
+
+
+def _run(work: Work) -> Transition:
+    while work.ready and work.budget > 0 and work.outcome is None:
+        frame = work.frames.get(work.ready.popleft())
+        if frame is not None and "next" in frame:
+            step(work, frame)
+    return work.transition()
+
+
+def _arrive(work: Work, arrival: Arrival) -> None:
+    frame = work.frames.get(arrival.effect_id)
+    if work.outcome is not None or frame is None or not frame.get("open"):
+        return
+    frame = work.edit(frame)
+    frame["open"] = False
+    settle(work, frame, Done(arrival.output) if isinstance(arrival, Result) else arrival.fault)
+
+
+def _fire(work: Work) -> None:
+    due = sorted(
+        (frame[timer], place, id)
+        for id, frame in work.frames.items()
+        for place, timer in enumerate(TIMERS)
+        if timer in frame and frame[timer] <= work.now
+    )
+    for moment, place, id in due:
+        frame = work.frames.get(id)
+        if work.outcome is None and frame is not None and frame.get(TIMERS[place]) == moment:
+            _expire(work, work.edit(frame), TIMERS[place])
+
+
+def _expire(work: Work, frame: Frame, timer: str) -> None:
+    if timer == "wake":
+        if isinstance(work.task_of(frame).body, Try):
+            try_again(work, frame)
+        else:
+            settle(work, frame, Done(frame["input"]))
+        return
+    if timer == "deadline":
+        late, allowed = frame, f"its timeout of {frame['timeout'] / 1_000_000:g} seconds"
+    else:
+        late, allowed = _child(work, frame), "the retry policy around it allows"
+    fault = faults.timeout(f"The task took longer than {allowed}.").at(late["task"])
+    around, done = throw(work, late, fault, always=True)
+    if around is not None:
+        settle(work, around, done)
+
+
+def _child(work: Work, frame: Frame) -> Frame:
+    """What a `try` is busy with: its open child, or the one it is about to enter."""
+    for inner in work.below(frame):
+        return inner
+    child, value = frame.pop("next")
+    task = children(work, frame).tasks[child]
+    visit = work.visits.get(task.reference, 0) + 1
+    return {
+        "task": task.reference,
+        "parent": frame["id"],
+        "visit": visit,
+        "started": work.now,
+        "raw": value,
+    }
+
+
+def _refresh(work: Work, frame: Frame) -> None:
+    if "timeout" in frame:
+        work.edit(frame)["deadline"] = work.now + frame["timeout"]
+    if "limit" in frame:
+        del work.edit(frame)["limit"]
+
+
+def _re_enter(work: Work, frame: Frame) -> None:
+    """Does again what failed, and only that."""
+    if frame["parent"] is not None:
+        work.tell("retried", frame, always=True)
+    if "output" in frame:
+        frame = work.edit(frame)
+        settle(work, frame, Done(frame.pop("output"), frame.pop("then")))
+    elif "next" in frame:
+        work.ready.append(frame["id"])
+    elif "wake" not in frame and not work.below(frame):
+        work.drop(frame)
+        enter(work, work.task_of(frame), work.parent_of(frame), frame["raw"], again=frame)
+
+
+def _re_open(work: Work, frame: Frame) -> None:
+    """Asks for a cancelled effect again, under a new number: an answer to the old one comes too late."""
+    work.drop(frame)
+    frame = work.keep({**frame, "open": True, "attempt": frame["attempt"] + 1, "started": work.now})
+    work.opened.append(frame["id"])
+    retries.note_attempt(work, frame)
+    work.tell("started", frame, function=frame["function"])

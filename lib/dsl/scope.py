@@ -1,0 +1,93 @@
+"""What an expression can see: the arguments the DSL promises, loop variables and caught errors."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lib import VERSION
+from lib.dsl import faults, instants
+from lib.dsl.document import Document, For, Try
+from lib.dsl.expressions import ARGUMENTS, Template
+from lib.dsl.state import Frame
+
+RUNTIME = {"name": "ratchet", "version": VERSION, "metadata": {}}
+NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(slots=True)
+class View:
+    """A run as expressions look at it."""
+
+    document: Document
+    run_id: str
+    started: int
+    input: Any
+    frames: dict[int, Frame]
+    context: Any
+
+    def evaluate(self, template: Template, frame: Frame, value: Any, extra: Mapping[str, Any] = NOTHING) -> Any:
+        """The template's result on `value`, seen from this frame; `extra` names win."""
+        return template.evaluate(value, self.variables(template.names, frame, extra))
+
+    def holds(self, template: Template, frame: Frame, value: Any, extra: Mapping[str, Any] = NOTHING) -> bool:
+        """Whether a condition is met; as in jq, everything but false and null is true."""
+        result = self.evaluate(template, frame, value, extra)
+        return result is not None and result is not False
+
+    def variables(self, names: Iterable[str], frame: Frame, extra: Mapping[str, Any]) -> dict[str, Any]:
+        """The named variables and no others, because each one costs its whole size to pass on."""
+        found: dict[str, Any] = {}
+        for name in names:
+            if name in extra:
+                found[name] = extra[name]
+            elif name in ARGUMENTS:
+                found[name] = self._argument(name, frame)
+            else:
+                self._find(name, frame, found)
+        return found
+
+    def _argument(self, name: str, frame: Frame) -> Any:
+        match name:
+            case "context":
+                return self.context
+            case "input":
+                return frame.get("input", frame["raw"])
+            case "task":
+                return self._describe(frame)
+            case "workflow":
+                return {
+                    "id": self.run_id,
+                    "definition": self.document.definition,
+                    "input": self.input,
+                    "startedAt": instants.describe(self.started),
+                }
+            case "runtime":
+                return RUNTIME
+            case "secrets":
+                raise faults.authorization("$secrets can be read in the arguments of a call only")
+            case _:  # $output and $authorization, where there are none
+                return None
+
+    def _describe(self, frame: Frame) -> dict[str, Any]:
+        task = self.document.tasks[frame["task"]]
+        return {
+            "name": task.name,
+            "reference": task.reference,
+            "definition": task.definition,
+            "input": frame["raw"],
+            "output": frame.get("output"),
+            "startedAt": instants.describe(frame["started"]),
+        }
+
+    def _find(self, name: str, frame: Frame, found: dict[str, Any]) -> None:
+        """Looks for a loop variable or a caught error, from the inside out."""
+        inner: Frame | None = frame
+        while inner is not None:
+            body = self.document.tasks[inner["task"]].body
+            if isinstance(body, For) and name in (body.each, body.at) and "at" in inner:
+                found[name] = inner["items"][inner["at"]] if name == body.each else inner["at"]
+                return
+            if isinstance(body, Try) and name == body.catch.variable and "error" in inner:
+                found[name] = inner["error"]
+                return
+            inner = None if inner["parent"] is None else self.frames[inner["parent"]]

@@ -1,0 +1,113 @@
+"""The state of one run as plain data: open frames, context, visits — small, JSON, never changed in place.
+
+A frame is a dict about one open task. Its members:
+
+    id, task, parent      this frame, the reference of its task, the frame it is in (None: the workflow)
+    visit, attempt        how often the reference was entered; which try of the same visit (calls)
+    started, deadline,    microseconds since 1970: entered, times out, must wake up;
+    wake, timeout         `timeout` is the length that the deadline was made from
+    raw, input            the task's values
+    output, then          what a task that failed while leaving will leave with when retried
+    context               the context a call's arguments are evaluated with
+    open, function        a call without an answer yet, and what it calls
+    next                  [child, value]: the child to enter next and its raw input (-1: a new iteration)
+    items, at             `for`: the collection and the current position
+    outputs, left         `fork`: the branches' outputs, and how many are still missing
+    phase, error, began,  `try`: "try" or "catch", the caught error, when the first try began,
+    retries, delay,       retries so far; of the next one: microseconds until it begins and that it may
+    within, limit,        take; the moment at which the one under way takes too long,
+    visits, base, peak    the visits to go back to, the numbers that attempts start from and have reached
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+type Frame = dict[str, Any]
+
+# Grows when the form of a written state changes; whoever changes it reads the older ones, too.
+FORMAT = 1
+# The members that hold values of the workflow; everything else is ours and small.
+VALUES = ("raw", "input", "output", "context", "items")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a run is. `ready` are the frames that can go on at once (only when the machine paused)."""
+
+    run_id: str
+    started: int
+    input: Any
+    frames: Mapping[int, Frame]
+    visits: Mapping[str, int]
+    context: Any = None
+    ready: tuple[int, ...] = ()
+    next_id: int = 0
+    pure: int = 0
+    outcome: Mapping[str, Any] | None = None
+
+    def dump(self) -> Any:
+        """The state as JSON; a value that several frames hold is written once."""
+        values = _Values()
+        return {
+            "format": FORMAT,
+            "run_id": self.run_id,
+            "started": self.started,
+            "input": values.put(self.input),
+            "context": values.put(self.context),
+            "frames": [_pack(self.frames[id], values.put) for id in sorted(self.frames)],
+            "visits": dict(self.visits),
+            "ready": list(self.ready),
+            "next_id": self.next_id,
+            "pure": self.pure,
+            "outcome": None if self.outcome is None else dict(self.outcome),
+            "values": values.written,
+        }
+
+    @classmethod
+    def load(cls, dumped: Any) -> Self:
+        """The state that `dump` wrote, sharing what was shared; raises ValueError for another format."""
+        if dumped["format"] != FORMAT:
+            raise ValueError(f"this state has format {dumped['format']}, not {FORMAT}")
+        get = dumped["values"].__getitem__
+        return cls(
+            run_id=dumped["run_id"],
+            started=dumped["started"],
+            input=get(dumped["input"]),
+            context=get(dumped["context"]),
+            frames={frame["id"]: _pack(frame, get) for frame in dumped["frames"]},
+            visits=dict(dumped["visits"]),
+            ready=tuple(dumped["ready"]),
+            next_id=dumped["next_id"],
+            pure=dumped["pure"],
+            outcome=dumped["outcome"],
+        )
+
+
+class _Values:
+    """The written values, each list or object only once, however many members hold it."""
+
+    def __init__(self) -> None:
+        self.written: list[Any] = []
+        self._places: dict[int, int] = {}
+
+    def put(self, value: Any) -> int:
+        # the state being dumped keeps every value alive, so an id() cannot be taken over meanwhile
+        place = self._places.setdefault(id(value), len(self.written))
+        if place == len(self.written):
+            self.written.append(value)
+        return place
+
+
+def _pack(frame: Frame, convert: Any) -> Frame:
+    """The frame with each of its values replaced by its place in the list of values, or back."""
+    packed = dict(frame)
+    for member in VALUES:
+        if member in packed:
+            packed[member] = convert(packed[member])
+    if "next" in packed:
+        child, value = packed["next"]
+        packed["next"] = [child, convert(value)]
+    if "outputs" in packed:
+        packed["outputs"] = [convert(value) for value in packed["outputs"]]
+    return packed

@@ -1,0 +1,253 @@
+"""The walk over a document's tasks: each one's kind, shape, expressions, names and where it may go next."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from lib.dsl import limits, unsupported
+from lib.dsl.checks import TASK_FLOW, Checks
+from lib.dsl.components import check_error, check_http, check_retry
+from lib.dsl.expressions import ARGUMENTS, escape
+from lib.dsl.models import (
+    CallTask,
+    Case,
+    DoTask,
+    ForkTask,
+    ForTask,
+    RaiseTask,
+    SetTask,
+    SwitchTask,
+    Task,
+    TryTask,
+    WaitTask,
+)
+from lib.dsl.structure import describe
+from lib.dsl.suggestions import did_you_mean
+from lib.dsl.visibility import TASK, TASK_INPUT, Scope
+
+DIRECTIVES = ("continue", "end", "exit")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+_COMMON = frozenset(field.alias or name for name, field in Task.model_fields.items())
+
+
+class TaskLists:
+    """Walks every task list of one document; `variables` are all loop and catch variables it met."""
+
+    def __init__(self, checks: Checks, longest_effect_seconds: float) -> None:
+        self.checks = checks
+        self.findings = checks.findings
+        self.longest_effect_seconds = longest_effect_seconds
+        self.variables: set[str] = set()
+        self.tasks = 0
+
+    def walk(self, items: Any, pointer: str, scope: Scope, *, sequence: bool = True) -> None:
+        """A list of named tasks; in one that is no sequence (`branches`), `then` names no task."""
+        if not isinstance(items, list):
+            self.findings.add(pointer, f"must be a list of named tasks, but is {describe(items)}")
+            return
+        named = self._named(items, pointer)
+        targets = [name for name, _, _ in named] if sequence else []
+        for _, place, task in named:
+            self.tasks += 1
+            if self.tasks == limits.DOCUMENT_TASKS + 1:
+                self.findings.add(place, f"a document may have at most {limits.DOCUMENT_TASKS} tasks")
+            if self.tasks <= limits.DOCUMENT_TASKS:
+                self._task(task, place, scope, targets)
+
+    def _named(self, items: list[Any], pointer: str) -> list[tuple[str, str, Any]]:
+        """Name, pointer and value of each entry of a list of one-key objects."""
+        found: list[tuple[str, str, Any]] = []
+        for index, item in enumerate(items):
+            if not isinstance(item, dict) or len(item) != 1:
+                what = f"has {len(item)} keys" if isinstance(item, dict) else f"is {describe(item)}"
+                self.findings.add(f"{pointer}/{index}", f"must be an object with one key, the name, but {what}")
+                continue
+            name, value = next(iter(item.items()))
+            place = f"{pointer}/{index}/{escape(name)}"
+            if any(name == other for other, _, _ in found):
+                self.findings.add(place, f"the name `{name}` is used twice in this list")
+            if name in DIRECTIVES:
+                self.findings.add(place, f"`{name}` is a directive of `then`: choose another name")
+            if not name.strip():
+                self.findings.add(place, "the name is empty")
+            found.append((name, place, value))
+        return found
+
+    def _task(self, task: Any, pointer: str, scope: Scope, targets: list[str]) -> None:
+        kind = self._kind(task, pointer)
+        if kind is None:
+            return
+        model = _MODELS.get(kind)
+        common = {name: value for name, value in task.items() if name in _COMMON}
+        fits = self.findings.check(model or Task, task if model else common, pointer)
+        self.checks.expression(task.get("if"), f"{pointer}/if", scope, TASK_INPUT)
+        self.checks.flow(task, pointer, scope, TASK_FLOW)
+        seconds = self.checks.timeout(task.get("timeout"), f"{pointer}/timeout", scope, TASK)
+        self._then(task.get("then"), f"{pointer}/then", targets)
+        if model and not fits:
+            self._inside(task, pointer, scope)
+        elif kind == "call":
+            self._call(task, pointer, scope, seconds)
+        elif kind == "switch":
+            self._switch(task["switch"], f"{pointer}/switch", scope, targets)
+        elif kind in _BODIES:
+            _BODIES[kind](self, task, pointer, scope)
+
+    def _inside(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
+        """The tasks in a task of the wrong shape: authors want to hear of all mistakes at once."""
+        loop, fork, catch = (_object(task.get(name)) for name in ("for", "fork", "catch"))
+        looped = scope.plus(str(loop.get("each", "item")), str(loop.get("at", "index")))
+        caught = scope.plus(str(catch.get("as", "error")))
+        lists = (
+            ("do", task.get("do"), looped if loop else scope),
+            ("fork/branches", fork.get("branches"), scope),
+            ("try", task.get("try"), scope),
+            ("catch/do", catch.get("do"), caught),
+        )
+        for place, items, inner in lists:
+            if isinstance(items, list):
+                self.walk(items, f"{pointer}/{place}", inner, sequence=place != "fork/branches")
+
+    def _kind(self, task: Any, pointer: str) -> str | None:
+        """The one thing that the task does; None, and a finding, if that is not clear or not possible yet."""
+        if not isinstance(task, dict):
+            self.findings.add(pointer, f"a task must be an object, but is {describe(task)}")
+            return None
+        kinds = [kind for kind in _KINDS if kind in task]
+        if kinds[:2] == ["for", "do"]:
+            kinds.remove("do")
+        if len(kinds) > 1:
+            together = " and ".join(f"`{kind}`" for kind in kinds)
+            self.findings.add(pointer, f"a task does one thing, but this one has {together}")
+        elif not kinds:
+            strange = [name for name in task if name not in _COMMON]
+            what = f"unknown task `{strange[0]}`" if strange else "the task does nothing"
+            self.findings.add(pointer, what + did_you_mean(strange[0] if strange else "", _KINDS))
+        elif sentence := unsupported.refusal("task", kinds[0]):
+            self.findings.add(f"{pointer}/{kinds[0]}", sentence)
+        return kinds[0] if len(kinds) == 1 else None
+
+    def _then(self, target: Any, pointer: str, targets: list[str]) -> None:
+        if isinstance(target, str) and target and target not in (*DIRECTIVES, *targets):
+            hint = did_you_mean(target, [*targets, *DIRECTIVES])
+            where = "in this list, and `then` reaches no other"
+            self.findings.add(pointer, f"there is no task `{target}` {where}{hint}")
+
+    def _call(self, task: dict[str, Any], pointer: str, scope: Scope, seconds: float | None) -> None:
+        function = task["call"]
+        if seconds is not None and seconds > self.longest_effect_seconds:
+            longest = f"{self.longest_effect_seconds:g}"
+            sentence = f"a call may take at most {longest} seconds here, but its timeout is {seconds:g}"
+            self.findings.add(f"{pointer}/timeout", sentence)
+        if function == "http":
+            check_http(self.checks, task.get("with", {}), f"{pointer}/with", scope)
+        else:
+            self.findings.add(f"{pointer}/call", self._strange_function(function))
+
+    def _strange_function(self, name: str) -> str:
+        own = list(self.checks.declared("functions"))
+        if name in own:
+            kind = "defined under `use.functions`"
+        else:
+            kind = "by its URL" if "://" in name else "from a catalog" if "@" in name else ""
+        refusal = unsupported.refusal("function", kind) if kind else unsupported.refusal("call", name)
+        return refusal or f"unknown function `{name}`{did_you_mean(name, ['http', *own])}"
+
+    def _switch(self, items: Any, pointer: str, scope: Scope, targets: list[str]) -> None:
+        cases = self._named(items, pointer)
+        if not items:
+            self.findings.add(pointer, "needs at least one case")
+        defaults = 0
+        for _, place, case in cases:
+            if not self.findings.check(Case, case, place):
+                continue
+            self.checks.expression(case.get("when"), f"{place}/when", scope, TASK)
+            self._then(case["then"], f"{place}/then", targets)
+            defaults += "when" not in case
+            if defaults == 2 and "when" not in case:
+                self.findings.add(place, "only one case may be without `when`")
+
+    def _do(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
+        self.walk(task["do"], f"{pointer}/do", scope)
+
+    def _for(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
+        loop, place = task["for"], f"{pointer}/for"
+        self.checks.expression(loop["in"], f"{place}/in", scope, TASK)
+        each, at = loop.get("each", "item"), loop.get("at", "index")
+        self._variable(each, f"{place}/each")
+        self._variable(at, f"{place}/at")
+        if each == at:
+            self.findings.add(f"{place}/at", f"`each` and `at` are both called `{at}`")
+        inner = scope.plus(each, at)
+        self.checks.expression(task.get("while"), f"{pointer}/while", inner, TASK)
+        self.walk(task["do"], f"{pointer}/do", inner)
+
+    def _variable(self, name: str, pointer: str) -> None:
+        self.variables.add(name)
+        if not _VARIABLE.fullmatch(name):
+            sentence = f"a variable is made of letters, digits and _, but this is `{name}`"
+            hint = ": leave out the $" if name.startswith("$") else ""
+            self.findings.add(pointer, sentence + hint)
+        elif name in ARGUMENTS or name in ("ENV", "__loc__"):
+            self.findings.add(pointer, f"`${name}` already has a meaning: choose another name")
+
+    def _fork(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
+        branches, place = task["fork"]["branches"], f"{pointer}/fork/branches"
+        if not branches:
+            self.findings.add(place, "needs at least one branch")
+        self.walk(branches, place, scope, sequence=False)
+
+    def _raise(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
+        error, place = task["raise"]["error"], f"{pointer}/raise/error"
+        if isinstance(error, str):
+            self.checks.named(error, "errors", place)
+        else:
+            check_error(self.checks, error, place, scope)
+
+    def _set(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
+        self.checks.value_or_expression(task["set"], f"{pointer}/set", scope, TASK)
+
+    def _wait(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
+        self.checks.duration(task["wait"], f"{pointer}/wait", scope, TASK)
+
+    def _try(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
+        self.walk(task["try"], f"{pointer}/try", scope)
+        catch, place = task["catch"], f"{pointer}/catch"
+        variable = catch.get("as", "error")
+        self._variable(variable, f"{place}/as")
+        inner = scope.plus(variable)
+        for name in ("when", "exceptWhen"):
+            self.checks.expression(catch.get(name), f"{place}/{name}", inner, TASK)
+        if catch.get("errors", {}).get("with") == {}:
+            self.findings.add(f"{place}/errors/with", "names nothing to filter by: remove it to catch every error")
+        if "retry" in catch:
+            check_retry(self.checks, catch["retry"], f"{place}/retry", inner)
+        if "do" in catch:
+            self.walk(catch["do"], f"{place}/do", inner)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+_MODELS: dict[str, type[Task]] = {
+    "for": ForTask,
+    "do": DoTask,
+    "call": CallTask,
+    "fork": ForkTask,
+    "raise": RaiseTask,
+    "set": SetTask,
+    "switch": SwitchTask,
+    "try": TryTask,
+    "wait": WaitTask,
+}
+_KINDS = (*_MODELS, *sorted(unsupported.UNSUPPORTED["task"]))
+_BODIES: dict[str, Callable[[TaskLists, dict[str, Any], str, Scope], None]] = {
+    "for": TaskLists._for,
+    "do": TaskLists._do,
+    "fork": TaskLists._fork,
+    "raise": TaskLists._raise,
+    "set": TaskLists._set,
+    "try": TaskLists._try,
+    "wait": TaskLists._wait,
+}

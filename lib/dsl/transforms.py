@@ -1,0 +1,55 @@
+"""A value's way into a task, out of it and into the context, in the order the DSL prescribes."""
+
+from typing import Any
+
+from lib.dsl import durations, faults
+from lib.dsl.document import Duration
+from lib.dsl.schemas import Schema
+from lib.dsl.state import Frame
+from lib.dsl.work import Work
+
+
+def take_in(work: Work, frame: Frame) -> None:
+    """Checks the raw input, then makes the task's input of it."""
+    transform = work.task_of(frame).input
+    value = frame["raw"]
+    _check(transform.schema, value, "input")
+    if transform.template is not None:
+        value = work.evaluate(transform.template, frame, value)
+    frame["input"] = value
+
+
+def give_out(work: Work, frame: Frame, raw: Any) -> Any:
+    """Makes the task's output of its raw output, checks it, and exports to the context."""
+    task = work.task_of(frame)
+    output = raw
+    if task.output.template is not None:
+        output = work.evaluate(task.output.template, {**frame, "output": raw}, raw)
+    _check(task.output.schema, output, "output")
+    context = work.context
+    if task.export.template is not None:
+        seen = {**frame, "output": raw}
+        context = work.evaluate(task.export.template, seen, output, {"output": output})
+    _check(task.export.schema, context, "exported context")
+    work.context = context
+    return output
+
+
+def micros(work: Work, frame: Frame, duration: Duration) -> int:
+    """A duration's length in microseconds, evaluated on the task's input where it is an expression."""
+    if isinstance(duration, (int, float)):
+        return round(duration * 1_000_000)
+    text = work.evaluate(duration, frame, frame["input"])
+    try:
+        return round(durations.seconds(text) * 1_000_000)
+    except (ValueError, TypeError) as error:
+        raise faults.expression(f"{text!r} is not a duration") from error
+
+
+def _check(schema: Schema | None, value: Any, what: str) -> None:
+    if schema is None:
+        return
+    mistakes = schema.errors(value)
+    if mistakes:
+        places = "; ".join(f"{mistake['pointer'] or '/'}: {mistake['detail']}" for mistake in mistakes)
+        raise faults.validation(f"The {what} is not valid: {places}")

@@ -1,0 +1,32 @@
+"""What the language has and this release does not run yet: refused when a document is published, never later.
+
+A feature that arrives deletes its row here.
+"""
+
+UNSUPPORTED: dict[str, frozenset[str]] = {
+    "task": frozenset({"emit", "listen", "run"}),
+    "call": frozenset({"a2a", "asyncapi", "grpc", "mcp", "openapi"}),
+    "workflow": frozenset({"schedule"}),
+    "use": frozenset({"catalogs", "extensions", "functions"}),
+    "authentication": frozenset({"certificate", "digest", "oauth2", "oidc"}),
+    "schema": frozenset({"resource"}),
+    "evaluate": frozenset({"language", "mode"}),
+    "function": frozenset({"from a catalog", "by its URL", "defined under `use.functions`"}),
+}
+_SUBJECTS = {
+    "task": "`{name}`",
+    "call": "`call: {name}`",
+    "workflow": "`{name}`",
+    "use": "`use.{name}`",
+    "authentication": "`{name}` authentication",
+    "schema": "a schema by `{name}`",
+    "evaluate": "another `evaluate.{name}` than the default",
+    "function": "calling a function {name}",
+}
+
+
+def refusal(place: str, name: str) -> str | None:
+    """The one sentence that refuses a feature, or None if this release runs it."""
+    if name not in UNSUPPORTED[place]:
+        return None
+    return f"{_SUBJECTS[place].format(name=name)} is not supported by this release"

@@ -1,0 +1,69 @@
+"""Everything that can be known to be wrong with a workflow before it runs, each with its place and a sentence."""
+
+import json
+from typing import Any
+
+from lib.dsl import limits, unsupported
+from lib.dsl.checks import WORKFLOW_FLOW, Checks
+from lib.dsl.components import check_authentication, check_error, check_retry
+from lib.dsl.models import Timeout, Workflow
+from lib.dsl.structure import Findings, describe
+from lib.dsl.tasklists import TaskLists
+from lib.dsl.visibility import TASK, WORKFLOW_INPUT, Scope
+
+_DEFAULTS = {"language": "jq", "mode": "strict"}
+
+
+def validate(definition: Any, *, longest_effect_seconds: float) -> list[dict[str, str]]:
+    """All problems of the document, as JSON pointer and sentence; empty if it can be published."""
+    findings = Findings()
+    if _is_readable(findings, definition):
+        findings.check(Workflow, definition, "")
+        use = definition.get("use")
+        checks = Checks(findings, use if isinstance(use, dict) else {})
+        _check_workflow(checks, definition)
+        tasks = TaskLists(checks, longest_effect_seconds)
+        if isinstance(definition.get("do"), list):
+            tasks.walk(definition["do"], "/do", Scope())
+        _check_use(checks, Scope(frozenset(tasks.variables)))
+    return findings.problems
+
+
+def _is_readable(findings: Findings, definition: Any) -> bool:
+    """Whether the document is an object within the limits; nothing else is looked at if it is not."""
+    if not isinstance(definition, dict):
+        findings.add("", f"a workflow must be an object, but is {describe(definition)}")
+    elif limits.is_deeper_than(limits.DOCUMENT_DEPTH, definition):
+        findings.add("", f"a document may be nested at most {limits.DOCUMENT_DEPTH} levels deep")
+    elif (size := len(json.dumps(definition))) > limits.DOCUMENT_BYTES:
+        findings.add("", f"a document may have at most {limits.DOCUMENT_BYTES} bytes as JSON, this has {size}")
+    return not findings.problems
+
+
+def _check_workflow(checks: Checks, definition: dict[str, Any]) -> None:
+    """The parts of the document that are neither tasks nor `use`."""
+    for name in definition:
+        if sentence := unsupported.refusal("workflow", name):
+            checks.findings.add(f"/{name}", sentence)
+    evaluate = definition.get("evaluate")
+    for name, value in evaluate.items() if isinstance(evaluate, dict) else ():
+        if name in _DEFAULTS and value != _DEFAULTS[name] and (sentence := unsupported.refusal("evaluate", name)):
+            checks.findings.add(f"/evaluate/{name}", sentence)
+    checks.flow(definition, "", Scope(), WORKFLOW_FLOW)
+    checks.timeout(definition.get("timeout"), "/timeout", Scope(), WORKFLOW_INPUT)
+
+
+def _check_use(checks: Checks, scope: Scope) -> None:
+    """The reusable parts; their expressions may name every loop and catch variable of the document."""
+    for name in checks.use:
+        if sentence := unsupported.refusal("use", name):
+            checks.findings.add(f"/use/{name}", sentence)
+    for _, pointer, value in checks.entries("errors"):
+        check_error(checks, value, pointer, scope)
+    for _, pointer, value in checks.entries("retries"):
+        check_retry(checks, value, pointer, scope)
+    for _, pointer, value in checks.entries("timeouts"):
+        if checks.findings.check(Timeout, value, pointer):
+            checks.duration(value["after"], f"{pointer}/after", scope, TASK)
+    for _, pointer, value in checks.entries("authentications"):
+        check_authentication(checks, value, pointer, scope, named=False)

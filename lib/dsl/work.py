@@ -1,0 +1,199 @@
+"""One transition in the making: an editable copy of a state that never touches the original."""
+
+from collections import deque
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lib.dsl import instants
+from lib.dsl.document import Document, Task, Try
+from lib.dsl.faults import Fault
+from lib.dsl.moves import Completed, Effect, Event, Faulted, Outcome, Transition
+from lib.dsl.scope import NOTHING, View
+from lib.dsl.state import Frame, State
+
+EVENT = "io.serverlessworkflow."
+# A loop of pure tasks must not flood the history: of each, only so many visits are told.
+TOLD_VISITS = 100
+
+
+@dataclass(slots=True)
+class Work(View):
+    """`frames` is a copy of the map; a frame is copied the first time it is edited."""
+
+    visits: dict[str, int]
+    now: int
+    budget: int
+    next_id: int
+    pure: int
+    ready: deque[int]
+    outcome: Outcome | None = None
+    failed_id: int | None = None
+    own: set[int] = field(default_factory=set)
+    opened: list[int] = field(default_factory=list)
+    cancelled: list[int] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    @classmethod
+    def on(cls, document: Document, state: State, now: int, budget: int) -> "Work":
+        """Begins a transition from this state."""
+        return cls(
+            document=document,
+            run_id=state.run_id,
+            started=state.started,
+            input=state.input,
+            frames=dict(state.frames),
+            context=state.context,
+            visits=dict(state.visits),
+            now=now,
+            budget=budget,
+            next_id=state.next_id,
+            pure=state.pure,
+            ready=deque(state.ready),
+        )
+
+    def task_of(self, frame: Frame) -> Task:
+        """The node that this frame is about."""
+        return self.document.tasks[frame["task"]]
+
+    def parent_of(self, frame: Frame) -> Frame | None:
+        """The frame that this one is in; None for the workflow's own."""
+        return None if frame["parent"] is None else self.frames[frame["parent"]]
+
+    def keep(self, frame: Frame) -> Frame:
+        """Files a frame that stays open, under a number that was never used before."""
+        frame["id"] = self.next_id
+        self.frames[self.next_id] = frame
+        self.own.add(self.next_id)
+        self.next_id += 1
+        return frame
+
+    def edit(self, frame: Frame) -> Frame:
+        """The same frame, safe to change."""
+        id = frame.get("id")
+        if id is None:
+            return frame
+        if id not in self.own:
+            self.own.add(id)
+            self.frames[id] = dict(self.frames[id])
+        return self.frames[id]
+
+    def drop(self, frame: Frame) -> None:
+        """Forgets a frame that has ended."""
+        if "id" in frame:
+            del self.frames[frame["id"]]
+
+    def below(self, frame: Frame) -> list[Frame]:
+        """All open frames inside this one; a frame's number is above its parent's, so outer come first."""
+        inside = {frame["id"]}
+        found = []
+        for id in sorted(self.frames):
+            if self.frames[id]["parent"] in inside:
+                inside.add(id)
+                found.append(self.frames[id])
+        return found
+
+    def tries_around(self, frame: Frame) -> list[Frame]:
+        """The open `try` frames that this frame is in, from the inside out."""
+        found = []
+        outer = self.parent_of(frame)
+        while outer is not None:
+            if isinstance(self.task_of(outer).body, Try):
+                found.append(outer)
+            outer = self.parent_of(outer)
+        return found
+
+    def cancel_below(self, frame: Frame, told: Container[int] = ()) -> None:
+        """Drops everything inside a frame; what was under way and not yet told of is told as cancelled."""
+        for inner in reversed(self.below(frame)):
+            self.cancel_effect(inner)
+            if inner["id"] not in told:
+                self.tell("cancelled", inner)
+            self.drop(inner)
+
+    def cancel_effect(self, frame: Frame) -> None:
+        """Closes a frame's effect, if it has an open one."""
+        if frame.get("open"):
+            self.edit(frame)["open"] = False
+            self.cancelled.append(frame["id"])
+
+    def tell(self, what: str, frame: Frame, *, always: bool = False, **data: Any) -> None:
+        """Records an event of the frame's task, unless a loop has told enough of them."""
+        task = self.task_of(frame)
+        if frame["parent"] is None:
+            document = self.document
+            named = {"namespace": document.namespace, "name": document.name, "version": document.version}
+            self.events.append(Event(f"{EVENT}workflow.{what}.v1", {"workflow": named, **data}))
+        elif always or task.lasting or frame["visit"] <= TOLD_VISITS:
+            known = {"task": task.reference, "visit": frame["visit"]}
+            if "attempt" in frame:
+                known["attempt"] = frame["attempt"]
+            self.events.append(Event(f"{EVENT}task.{what}.v1", {**known, **data}))
+
+    def transition(self) -> Transition:
+        """The finished transition."""
+        new = set(self.opened)
+        state = State(
+            run_id=self.run_id,
+            started=self.started,
+            input=self.input,
+            frames=self.frames,
+            visits=self.visits,
+            context=self.context,
+            ready=tuple(id for id in dict.fromkeys(self.ready) if "next" in self.frames.get(id, ())),
+            next_id=self.next_id,
+            pure=self.pure,
+            outcome=_write(self.outcome, self.failed_id),
+        )
+        return Transition(
+            state=state,
+            effects=_effects(state, sorted(new)),
+            cancelled=tuple(id for id in self.cancelled if id not in new),
+            events=tuple(self.events),
+            outcome=self.outcome,
+            more=bool(state.ready) and self.outcome is None,
+        )
+
+
+def open_effects(state: State) -> tuple[Effect, ...]:
+    """The effects that have no answer yet, in the order of their ids: what a new holder runs again."""
+    return _effects(state, sorted(state.frames))
+
+
+def _effects(state: State, ids: list[int]) -> tuple[Effect, ...]:
+    if state.outcome is not None:
+        return ()
+    frames = (state.frames.get(id, NOTHING) for id in ids)
+    return tuple(_effect(frame) for frame in frames if frame.get("open"))
+
+
+def _effect(frame: Mapping[str, Any]) -> Effect:
+    timeout = frame.get("timeout")
+    return Effect(
+        id=frame["id"],
+        reference=frame["task"],
+        visit=frame["visit"],
+        attempt=frame["attempt"],
+        function=frame["function"],
+        timeout_seconds=None if timeout is None else timeout / 1_000_000,
+        started_at=instants.from_micros(frame["started"]),
+    )
+
+
+def _write(outcome: Outcome | None, failed_id: int | None) -> dict[str, Any] | None:
+    match outcome:
+        case None:
+            return None
+        case Completed(output):
+            return {"output": output}
+        case Faulted(fault):
+            return {"fault": fault.to_json(), "frame": failed_id}
+
+
+def read_outcome(state: State) -> Outcome | None:
+    """How the run ended, if it has."""
+    if state.outcome is None:
+        return None
+    if "fault" in state.outcome:
+        return Faulted(Fault.from_json(state.outcome["fault"]))
+    return Completed(state.outcome["output"])

@@ -1,0 +1,115 @@
+"""The state as data: it survives any store, shares what is shared, and stays small."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lib import dsl
+from lib.dsl import State
+from tests.dsl.generate import play_by_lot, task_lists
+from tests.dsl.play import NOON, Play, call, document
+
+# The same examples on every machine; a pure machine's examples are only ever slow for their size.
+PATIENT = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def fork_of_calls(count):
+    return document({"f": {"fork": {"branches": [{f"b{n}": call()} for n in range(count)]}}})
+
+
+def test_a_value_that_many_frames_hold_is_written_once():
+    big = {"text": "x" * 10_000}
+    run = Play(fork_of_calls(20), big)
+    assert json.dumps(run.transition.state.dump()).count("x" * 10_000) == 1
+
+
+def test_what_was_shared_is_shared_after_loading():
+    frames = Play(fork_of_calls(3), {"big": 1}).state.frames
+    inputs = [frame["input"] for frame in frames.values() if frame.get("open")]
+    assert len(inputs) == 3
+    assert all(value is inputs[0] for value in inputs)
+
+
+def test_equal_values_that_are_not_the_same_stay_apart_and_right():
+    run = Play(
+        document({"f": {"fork": {"branches": [{"a": {"set": {"v": 1}}}, {"b": {"set": {"v": 1}}}, {"c": call()}]}}})
+    )
+    run.answer("c", {"v": 1})
+    assert run.output == [{"v": 1}] * 3
+
+
+@pytest.mark.parametrize("value", [None, False, 0, 0.5, "", "text", [], {}, [[]], {"$": 1}, 10**20, "\U0001f600"])
+def test_every_kind_of_value_survives(value):
+    run = Play(document({"s": {"set": {"v": "${ . }"}, "export": {"as": "."}}}, {"c": call()}), value)
+    run.answer("c", [value, run.state.context])
+    assert run.output == [value, {"v": value}]
+
+
+def test_advancing_never_changes_the_state_it_was_given():
+    run = Play(fork_of_calls(3), {"x": 1})
+    before = run.transition.state
+    written = json.dumps(before.dump())
+    dsl.advance(run.document, before, [dsl.Result(run.effect("b1").id, "new")], now=NOON)
+    assert json.dumps(before.dump()) == written
+
+
+def test_the_order_of_members_does_not_matter_to_the_store():
+    run = Play(fork_of_calls(3), {"x": 1})
+    shuffled = json.loads(json.dumps(run.state.dump(), sort_keys=True))
+    assert State.load(shuffled) == run.state
+
+
+def test_a_state_of_another_format_is_refused():
+    with pytest.raises(ValueError, match="format 2"):
+        State.load({**Play(fork_of_calls(1)).state.dump(), "format": 2})
+
+
+def test_the_state_does_not_grow_with_history():
+    body = [{"s": {"set": "${ $index }"}}, {"c": call()}]
+    run = Play(document({"loop": {"for": {"in": "[range(200)]"}, "do": body}}))
+    run.answer("c", 0)
+    early = len(json.dumps(run.state.dump()))
+    for _ in range(150):
+        run.answer("c", 0)
+    assert len(json.dumps(run.state.dump())) <= early + 20
+
+
+@PATIENT
+@given(tasks=task_lists(3, calm=False), seed=st.integers(0, 999))
+def test_every_document_runs_to_an_outcome_through_any_store(tasks, seed):
+    run = play_by_lot(document(*tasks), seed, failing=30)
+    assert State.load(run.state.dump()).dump() == run.state.dump()
+
+
+@PATIENT
+@given(tasks=task_lists(3, calm=False), seed=st.integers(0, 999))
+def test_no_try_of_a_visit_is_numbered_twice_even_when_the_run_is_retried(tasks, seed):
+    run = play_by_lot(document(*tasks), seed, failing=30)
+    for _ in range(3):
+        if isinstance(run.transition.outcome, dsl.Faulted):
+            run.retry()
+            while run.transition.outcome is None:
+                run.now = max(run.now, dsl.wake_at(run.state) or run.now)
+                run.arrive(*(dsl.Result(effect.id, {"a": 1}) for effect in run.open))
+    keys = [
+        (event.data["task"], event.data["visit"], event.data["attempt"])
+        for event in run.events
+        if event.type.endswith("task.started.v1") and "attempt" in event.data
+    ]
+    assert len(keys) == len(set(keys))
+
+
+@PATIENT
+@given(tasks=task_lists(3, calm=True), seeds=st.tuples(st.integers(0, 999), st.integers(0, 999)))
+def test_the_order_in_which_answers_arrive_does_not_change_the_result(tasks, seeds):
+    compiled = document(*tasks)
+    first, second = (play_by_lot(compiled, seed) for seed in seeds)
+    assert first.output == second.output
