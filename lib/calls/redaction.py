@@ -1,0 +1,52 @@
+"""What may be shown of a request: a header is shown only if it cannot hold a secret.
+
+Rule: shown by name, not hidden by name, for nobody can list every header that some service takes a key in.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qsl, quote
+
+from lib.calls.targets import Target
+
+HIDDEN = "[redacted]"
+PLAIN_HEADERS = frozenset(
+    {
+        "accept", "accept-encoding", "accept-language", "cache-control", "content-encoding",
+        "content-language", "content-type", "date", "idempotency-key", "if-match", "if-modified-since",
+        "if-none-match", "if-unmodified-since", "prefer", "range", "user-agent",
+    }
+)  # fmt: skip
+EXCERPT_CHARACTERS = 300
+# Shorter values would strike out ordinary words.
+_SHORTEST_SECRET = 4
+_SHORTEST_PARAMETER = 8
+
+
+def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers with every value hidden that could be a secret."""
+    return {name: value if name in PLAIN_HEADERS else HIDDEN for name, value in headers.items()}
+
+
+def sensitive_values(headers: Mapping[str, str], target: Target) -> set[str]:
+    """The values of a request that no message may repeat: hidden headers and long query parameters."""
+    found: set[str] = set()
+    for name, value in headers.items():
+        if name not in PLAIN_HEADERS:
+            found |= {value, *value.split()}
+        if name == "authorization" and value.startswith("Basic "):
+            found |= {base64.b64decode(value[6:]).decode(errors="replace").partition(":")[2]}
+    found = {value for value in found if len(value) >= _SHORTEST_SECRET}
+    return found | {value for _, value in parse_qsl(target.query) if len(value) >= _SHORTEST_PARAMETER}
+
+
+def excerpt(body: bytes, hidden: Iterable[str]) -> str:
+    """The beginning of an error's body as one line of text, with these values struck out."""
+    text = body.decode(errors="replace")
+    spellings = {form for value in hidden if value for form in (value, json.dumps(value)[1:-1], quote(value))}
+    for spelling in sorted(spellings, key=len, reverse=True):
+        text = text.replace(spelling, HIDDEN)
+    line = "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(line.split())
+    return line if len(line) <= EXCERPT_CHARACTERS else line[:EXCERPT_CHARACTERS] + "…"

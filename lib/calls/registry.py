@@ -1,0 +1,37 @@
+"""Which function name leads to which coroutine."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from lib.calls.context import CallContext
+from lib.dsl import faults
+
+type Call = Callable[[Any, CallContext], Awaitable[Any]]
+
+
+async def _http(arguments: Any, context: CallContext) -> Any:
+    # Imported at the first call: most requests never make one, and an HTTP client costs a cold start 20 ms.
+    from lib.calls.http import call
+
+    return await call(arguments, context)
+
+
+_FUNCTIONS: Mapping[str, Call] = {"http": _http}
+
+
+async def run(function: str, arguments: Any, context: CallContext) -> Any:
+    """Do what `function` does with these evaluated arguments and return its output; raises a Fault.
+
+    The arguments of `http` are `{"with": <the evaluated with>, "input": <the task's input>}`.
+    """
+    call = _FUNCTIONS.get(function)
+    if call is None:
+        raise faults.configuration(f"There is no function named '{function}'.")
+    return await call(arguments, context)
+
+
+async def close() -> None:
+    """Close the connections that this event loop keeps open; the next call opens new ones."""
+    from lib.calls import transport
+
+    await transport.close()

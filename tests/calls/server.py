@@ -1,0 +1,92 @@
+"""A small HTTP/1.1 server for tests: it hears a request, remembers it, and answers whatever bytes a test says."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request as it came over the wire; header names are lower case."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    connection: int
+
+
+type Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
+type Handler = Callable[[Received], Answer]
+
+
+@dataclass
+class Server:
+    """Where it listens and what it has received."""
+
+    port: int
+    received: list[Received] = field(default_factory=list)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def answer(status: int = 200, body: bytes | str = b"", /, **headers: str) -> bytes:
+    """A whole response; `content_type="text/plain"` becomes Content-Type."""
+    body = body.encode() if isinstance(body, str) else body
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"HTTP/1.1 {status} Reason", *(f"{name}: {value}" for name, value in given.items())]
+    return "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
+
+
+def json_answer(body: str, status: int = 200) -> bytes:
+    """A response with this JSON text."""
+    return answer(status, body, content_type="application/json")
+
+
+@asynccontextmanager
+async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    """Serve on a free loopback port; an answer of bytes keeps the connection, one that writes closes it."""
+    connections = 0
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        mine = connections
+        try:
+            while request := await _receive(reader, mine):
+                served.received.append(request)
+                reply = handler(request)
+                if not isinstance(reply, bytes):
+                    await reply(writer)
+                    return
+                writer.write(reply)
+                await writer.drain()
+        except (ConnectionError, ssl.SSLError):
+            pass
+        finally:
+            served.gone.set()
+            writer.close()
+
+    server = await asyncio.start_server(converse, "127.0.0.1", 0, ssl=tls)
+    served = Server(server.sockets[0].getsockname()[1])
+    try:
+        yield served
+    finally:
+        server.close()
+
+
+async def _receive(reader: asyncio.StreamReader, connection: int) -> Received | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.decode("latin-1").strip().split("\r\n")
+    method, target, _ = first.split(" ")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Received(method, target, headers, body, connection)
