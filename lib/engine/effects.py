@@ -1,0 +1,65 @@
+"""Run one effect: its arguments, its time limit, and what came back as an arrival and a journal row."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from lib import calls, dsl
+from lib.dsl import faults
+from lib.engine.hold import Hold, effect_seconds
+from lib.log import log
+from lib.store import StepRow
+from lib.store.values import encode
+
+# The state carries an output on to the next tasks and is written at every commit.
+LARGEST_OUTPUT_BYTES = 4 * 1024 * 1024
+
+
+async def perform(hold: Hold, effect: dsl.Effect, clock: Callable[[], datetime]) -> tuple[dsl.Arrival, StepRow]:
+    """Do what the task asks of the world, at most its timeout long; a failure is an arrival, too."""
+    started_at = clock()
+    output: str | None = None
+    error: str | None = None
+    arrival: dsl.Arrival
+    try:
+        value = await _call(hold, effect)
+        output = _encode_output(value)
+        arrival = dsl.Result(effect.id, value)
+    except dsl.Fault as fault:
+        arrival, error = dsl.Failure(effect.id, fault), encode(fault.to_json())
+    step = StepRow(effect.reference, effect.visit, effect.attempt, effect.function, output, error, started_at, clock())
+    return arrival, step
+
+
+async def _call(hold: Hold, effect: dsl.Effect) -> object:
+    seconds = effect_seconds(effect)
+    if hold.state is None:
+        raise faults.runtime("The run has no state: internal error.")
+    try:
+        arguments = dsl.resolve(hold.document, hold.state, effect)
+        context = calls.CallContext(
+            run_id=str(hold.run_id),
+            reference=effect.reference,
+            visit=effect.visit,
+            idempotency_key=f"{hold.run_id}:{effect.reference}:{effect.visit}",
+            timeout_seconds=seconds,
+        )
+        async with asyncio.timeout(seconds):
+            return await calls.run(effect.function, {"with": arguments, "input": {}}, context)
+    except TimeoutError:
+        raise faults.timeout(f"The call did not end within {seconds:g} s.") from None
+    except dsl.Fault:
+        raise
+    except Exception as exc:
+        log("call.bug", run_id=hold.run_id, reference=effect.reference, error=repr(exc))
+        raise faults.runtime("The call failed: internal error.") from exc
+
+
+def _encode_output(value: object) -> str:
+    try:
+        text = encode(value)
+    except (ValueError, TypeError):
+        raise faults.runtime("The call's output is not JSON.") from None
+    if len(text) > LARGEST_OUTPUT_BYTES:
+        raise faults.runtime(f"The call's output has {len(text)} bytes; the limit is {LARGEST_OUTPUT_BYTES}.")
+    return text

@@ -1,0 +1,95 @@
+"""The two ways in: a sweep takes whatever is due, a request goes on with its own run after its answer."""
+
+import asyncio
+import time
+from datetime import datetime
+from uuid import UUID
+
+from lib import dispatch, store
+from lib.config import settings
+from lib.engine.intake import claim, take
+from lib.engine.reactor import Reactor
+from lib.engine.report import SweepReport
+from lib.engine.session import Session
+from lib.log import log
+
+# Small enough that two sweeps that start together share a backlog, large enough for a full batch.
+CLAIM_LIMIT = 50
+MAX_HELD = 400
+# Per sweep, so that retention never takes a sweep's time from the runs.
+OLD_RUNS_DELETED = 500
+
+
+async def advance_one(reactor: Reactor, run_id: UUID, deadline: datetime | None) -> None:
+    """Take this run, and again after each wait short enough to linger for, until it ends or is let go."""
+    session = reactor.open(deadline)
+    try:
+        await take(reactor, session, run_id)
+        await _drain(session)
+        while await _linger(reactor, session):
+            await take(reactor, session, run_id)
+            await _drain(session)
+    finally:
+        reactor.close_session(session)
+    if session.out_of_time:
+        await dispatch.wake_sweep()
+
+
+async def sweep_all(reactor: Reactor, deadline: datetime | None) -> SweepReport:
+    """Claim and advance until nothing is due or the deadline is near; the sweep is recorded either way."""
+    begin, commits = time.monotonic(), reactor.commits
+    session = reactor.open(deadline)
+    report = session.report
+    try:
+        await _claim_until_drained(reactor, session)
+    finally:
+        reactor.close_session(session)
+    report.commits = reactor.commits - commits
+    report.backlog = (await store.backlog()).due
+    report.ended = "deadline" if session.out_of_time or not session.may_claim() else "drained"
+    report.ms = round((time.monotonic() - begin) * 1000)
+    await store.record_sweep(
+        ms=report.ms,
+        claimed=report.claimed,
+        effects=report.effects,
+        commits=report.commits,
+        ended=report.ended,
+    )
+    log("sweep", **report.to_json())
+    if report.ended == "deadline" and report.backlog:
+        await dispatch.wake_sweep()
+    else:
+        await store.delete_old_runs(days=settings().retention_days, limit=OLD_RUNS_DELETED)
+    return report
+
+
+async def _claim_until_drained(reactor: Reactor, session: Session) -> None:
+    while session.may_claim():
+        taken = await claim(reactor, session, limit=CLAIM_LIMIT)
+        if taken == CLAIM_LIMIT:
+            await _drain(session, to=MAX_HELD - CLAIM_LIMIT)
+            continue
+        await _drain(session)
+        if not taken and not await _linger(reactor, session):
+            break
+    await _drain(session)
+
+
+async def _drain(session: Session, *, to: int = 0) -> None:
+    """Wait until at most this many of the session's runs are still held."""
+    while len(session.held) > to:
+        session.changed.clear()
+        await session.changed.wait()
+
+
+async def _linger(reactor: Reactor, session: Session) -> bool:
+    """Sleep until the next of the session's waits is over, if that is soon: 2 s need not take a minute."""
+    if not session.waiting:
+        return False
+    due_at = min(due_at for due_at, _ in session.waiting)
+    seconds = max(reactor.seconds_until(due_at), 0.0)
+    if seconds > settings().linger_seconds or not session.may_claim(after_seconds=seconds):
+        return False
+    await asyncio.sleep(seconds)
+    session.waiting = [(due, run_id) for due, run_id in session.waiting if due > due_at]
+    return True

@@ -1,0 +1,45 @@
+"""What the engine's tests share: a service to call, a way to publish and start, reactors of one's own."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from lib import calls, dsl, store
+from lib.config import settings
+from lib.engine.reactor import Reactor
+from tests.service import Service
+
+type StartRun = Callable[..., Awaitable[UUID]]
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    """A loopback service that effects may call."""
+    async with Service() as running:
+        yield running
+    await calls.close()
+
+
+@pytest.fixture
+def start(database: str, monkeypatch: pytest.MonkeyPatch) -> StartRun:
+    """Publish a document (once) and start a run of it; answers the run's id."""
+    monkeypatch.setenv("RATCHET_ALLOW_ADDRESSES", "loopback")
+    settings.cache_clear()
+
+    async def start_run(definition: dict[str, Any], run_input: Any = None, mode: str = "auto") -> UUID:
+        document = dsl.compile_document(definition)
+        workflow, _ = await store.publish_workflow(
+            document.namespace, document.name, document.version, definition, document.type, document.hash
+        )
+        run, _ = await store.start_run(workflow.id, run_input if run_input is not None else {}, mode)
+        return run.id
+
+    return start_run
+
+
+@pytest.fixture
+async def reactor(database: str) -> Reactor:
+    """A reactor of the test's own: two of them are two function instances."""
+    return Reactor()

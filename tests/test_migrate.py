@@ -1,0 +1,84 @@
+"""Migrations: once each, all or nothing, safe when many start at once, and they say what they did."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from lib import migrate
+from lib.dev.postgres import Server
+
+
+@pytest.fixture
+def empty(server: Server) -> Iterator[str]:
+    """The URL of a database that was never migrated."""
+    server.create_database("empty")
+    yield server.url("empty")
+    server.drop_database("empty")
+
+
+def run_migrate(root: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lib.migrate", *arguments],
+        cwd=root,
+        env={**os.environ, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.anyio
+async def test_eight_at_once_are_one(empty: str):
+    ran = await asyncio.gather(*(migrate.migrate(empty) for _ in range(8)))
+    tables = [path.stem for path in migrate.table_files()]
+    assert sorted(ran, key=len) == [[]] * 7 + [tables]
+
+
+def test_says_what_it_did_and_again_that_there_was_nothing_to_do(root: Path, empty: str):
+    first, second = run_migrate(root, empty), run_migrate(root, empty)
+    functions = len(migrate.function_files())
+    assert first.stdout == (
+        f"migrate: {', '.join(path.stem for path in migrate.table_files())}; {functions} functions replaced.\n"
+    )
+    assert second.stdout == f"migrate: no new tables; {functions} functions replaced.\n"
+
+
+def test_a_dry_run_prints_sql_that_makes_the_same_schema_and_changes_nothing(root: Path, empty: str, template: str):
+    script = run_migrate(root, empty, "--dry-run").stdout
+    columns = "select table_name, column_name, data_type from information_schema.columns where table_schema = 'ratchet'"
+    with psycopg.connect(empty, autocommit=True) as conn:
+        assert conn.execute(columns).fetchall() == []
+        conn.execute(script)
+        made = set(conn.execute(columns).fetchall())
+    with psycopg.connect(empty.replace("/empty", f"/{template}")) as conn:
+        assert made == set(conn.execute(columns).fetchall())
+
+
+def test_a_broken_migration_changes_nothing(empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    broken = tmp_path / "9999_broken.sql"
+    broken.write_text("create table ratchet.half_done (id int); select 1 / 0;")
+    tables = [*migrate.table_files(), broken]
+    monkeypatch.setattr(migrate, "table_files", lambda: tables)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        asyncio.run(migrate.migrate(empty))
+    with psycopg.connect(empty) as conn:
+        assert conn.execute("select to_regnamespace('ratchet')").fetchone() == (None,)
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [("", "Set DATABASE_URL"), ("postgresql://nobody@127.0.0.1:1/x", "onnection"), ("nonsense", "missing")],
+)
+def test_a_database_it_cannot_reach_is_one_sentence(root: Path, url: str, sentence: str):
+    done = run_migrate(root, url)
+    assert done.returncode == 1
+    assert done.stderr.startswith("migrate: ")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
