@@ -1,0 +1,45 @@
+"""What may be sent: the models of the request bodies, and their errors as JSON pointers."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lib.errors import Unprocessable
+
+
+class StartRun(BaseModel):
+    """The body of `POST /workflows/{id}/runs`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    input: Any = {}
+    mode: Literal["auto", "manual"] = "auto"
+
+
+class WorkflowRow(BaseModel):
+    """The short shape of a workflow: its row, with a definition that need not name itself."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str
+    namespace: str | None = None
+    version: str | None = None
+    type: Literal["linear", "graph"] | None = None
+    definition: dict[str, Any]
+
+
+def read_model[Model: BaseModel](model: type[Model], value: Any) -> Model:
+    """The value as this model; raises Unprocessable with a pointer to each thing that is wrong."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as exc:
+        errors = [
+            {"pointer": write_pointer(error["loc"]), "detail": error["msg"]}
+            for error in exc.errors(include_url=False, include_input=False, include_context=False)
+        ]
+    raise Unprocessable("The body does not have the right shape.", errors=errors)
+
+
+def write_pointer(location: tuple[int | str, ...]) -> str:
+    """An RFC 6901 pointer."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)

@@ -1,0 +1,72 @@
+"""The API on a fresh database, with nothing going on after a response unless a test asks for it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from lib import calls
+from lib.config import settings
+from lib.http import rates
+from tests.api.client import Client
+from tests.documents import document
+from tests.service import Service
+
+type Configure = Callable[..., None]
+type Publish = Callable[..., Awaitable[dict[str, Any]]]
+type StartRun = Callable[..., Awaitable[dict[str, Any]]]
+
+PURE = [{"greet": {"set": {"hello": "${ .name }"}}}]
+
+
+@pytest.fixture
+def configure(database: str, monkeypatch: pytest.MonkeyPatch) -> Configure:
+    """Set these environment variables and read the settings again."""
+
+    def change(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+
+    change(RATCHET_AFTER_RESPONSE="off", RATCHET_ALLOW_ADDRESSES="loopback")
+    rates.forget()
+    return change
+
+
+@pytest.fixture
+def api(configure: Configure) -> Client:
+    """A client of this database's API."""
+    return Client()
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    """A loopback service that effects may call."""
+    async with Service() as running:
+        yield running
+    await calls.close()
+
+
+@pytest.fixture
+def publish(api: Client) -> Publish:
+    """Publish a document with these tasks over the API."""
+
+    async def publish_tasks(tasks: list[dict[str, Any]] = PURE, name: str = "test") -> dict[str, Any]:
+        found = await api("POST", "/workflows", json=document(tasks, name))
+        assert found.status in (200, 201), found.body
+        return found.json()
+
+    return publish_tasks
+
+
+@pytest.fixture
+def start(api: Client, publish: Publish) -> StartRun:
+    """Publish these tasks and start a run of them over the API."""
+
+    async def start_run(tasks: list[dict[str, Any]] = PURE, **body: Any) -> dict[str, Any]:
+        workflow = await publish(tasks)
+        found = await api("POST", f"/workflows/{workflow['id']}/runs", json=body)
+        assert found.status == 202, found.body
+        return found.json()
+
+    return start_run

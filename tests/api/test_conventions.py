@@ -1,0 +1,151 @@
+"""The contract's conventions, on every route there is."""
+
+import json
+import re
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from lib.http.request import MAX_BODY_BYTES
+from tests.api.client import Client, load_apps
+from tests.api.conftest import Configure, Publish, StartRun
+
+pytestmark = pytest.mark.anyio
+
+ROUTES = [(route.method, route.pattern) for app in load_apps().values() for route in app.routes]
+KEYED = [route for route in ROUTES if route[1] not in ("/sweep", "/health")]
+WITH_BODY = [("POST", "/workflows"), ("PUT", "/workflows/{id}"), ("POST", "/workflows/{id}/runs")]
+ID = "00000000-0000-7000-8000-000000000001"
+SCOPES = ["workflows:read", "workflows:write", "runs:read", "runs:write"]
+
+
+async def test_ids_are_uuid_7_and_times_rfc_3339_in_utc(api: Client, start: StartRun) -> None:
+    run = await start()
+    await api("POST", "/sweep")
+    run = (await api("GET", f"/runs/{run['id']}")).json()
+    workflow = (await api("GET", "/workflows/test")).json()
+    for row in (run, workflow):
+        assert UUID(row["id"]).version == 7
+        for name in [name for name in row if name.endswith("_at")]:
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", row[name])
+
+
+@pytest.mark.parametrize("prefix", ["", "/api"])
+@pytest.mark.parametrize(("method", "pattern"), ROUTES)
+async def test_every_path_works_bare_and_under_api(api: Client, method: str, pattern: str, prefix: str) -> None:
+    found = await api(method, prefix + pattern.format(id=ID))
+    assert found.status != 405
+    assert found.status != 404 or "{id}" in pattern
+    if found.status >= 400:
+        assert found.json()["instance"] == prefix + pattern.format(id=ID)
+
+
+@pytest.mark.parametrize(("method", "pattern"), KEYED)
+async def test_every_route_asks_for_a_key_where_there_are_some(
+    api: Client, configure: Configure, method: str, pattern: str
+) -> None:
+    configure(RATCHET_API_KEYS="the-key")
+    path = pattern.format(id=ID)
+    refused = await api(method, path)
+    assert (refused.status, refused.headers["www-authenticate"]) == (401, 'Bearer realm="ratchet"')
+    assert (await api(method, path, headers={"authorization": "Bearer the-key"})).status not in (401, 403)
+
+
+@pytest.mark.parametrize(("method", "pattern"), KEYED)
+async def test_every_route_asks_for_exactly_one_scope(
+    api: Client, configure: Configure, method: str, pattern: str
+) -> None:
+    configure(RATCHET_API_KEYS=json.dumps({scope: [scope] for scope in SCOPES}))
+    headers = [{"authorization": f"Bearer {scope}"} for scope in SCOPES]
+    answers = [await api(method, pattern.format(id=ID), headers=sent) for sent in headers]
+    allowed = [scope for scope, found in zip(SCOPES, answers, strict=True) if found.status != 403]
+    room = "runs" if "runs" in pattern else "workflows"
+    assert allowed == [f"{room}:{'read' if method == 'GET' else 'write'}"]
+    assert {found.json()["scope"] for found in answers if found.status == 403} == set(allowed)
+
+
+@pytest.mark.parametrize(("method", "pattern"), [route for route in ROUTES if route[1] != "/sweep"])
+async def test_on_the_platform_without_keys_every_route_names_the_variable(
+    api: Client, configure: Configure, method: str, pattern: str
+) -> None:
+    configure(VERCEL="1")
+    refused = await api(method, pattern.format(id=ID))
+    assert refused.status == 503
+    assert "RATCHET_API_KEYS" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("pattern", sorted({pattern for _, pattern in ROUTES}))
+async def test_a_wrong_verb_is_405_with_the_right_ones(api: Client, pattern: str) -> None:
+    path = pattern.format(id=ID)
+    refused = await api("PATCH", path)
+    assert refused.status == 405
+    verbs = {method for method, other in ROUTES if other == pattern}
+    assert set(refused.headers["allow"].split(", ")) == verbs | {"OPTIONS"} | ({"HEAD"} if "GET" in verbs else set())
+    assert (await api("OPTIONS", path)).headers["allow"] == refused.headers["allow"]
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/nope", "/runs/", f"/runs/{ID}/nope", "/workflows/a/b/c", "/api/run"])
+async def test_an_unknown_path_is_a_404_problem(api: Client, path: str) -> None:
+    found = await api("GET", path)
+    assert (found.status, found.headers["content-type"]) == (404, "application/problem+json")
+    assert found.json().keys() == {"type", "title", "status", "detail", "instance"}
+
+
+@pytest.mark.parametrize("pattern", sorted({pattern for method, pattern in ROUTES if method == "GET"} - {"/sweep"}))
+async def test_head_answers_as_get_does(api: Client, start: StartRun, pattern: str) -> None:
+    run = await start()
+    path = pattern.format(id="test" if "workflows" in pattern else run["id"])
+    head = await api("HEAD", path)
+    assert (head.status, head.body) == (200, b"")
+
+
+@pytest.mark.parametrize(("method", "pattern"), WITH_BODY)
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "says"),
+    [
+        (b'{"a": ', "application/json", 400, "line 1, column 7"),
+        (b'{"a": NaN}', "application/json", 400, "line 1, column 7"),
+        (b'{"a": 1, "a": 2}', "application/json", 400, "twice"),
+        (b'"\xff"', "application/json", 400, "UTF-8"),
+        (b"{}", "text/plain", 415, "application/json"),
+        (b"{}", "application/x-www-form-urlencoded", 415, "application/json"),
+        (b" " * (MAX_BODY_BYTES + 1), "application/json", 413, "4 MB"),
+        (b'{"input":' + b"[" * 200 + b"]" * 200 + b"}", "application/json", 422, "128"),
+        (b'{"input": 1e999}', "application/json", 422, "too large"),
+        (b'{"input": "\\ud800"}', "application/json", 422, "surrogate"),
+    ],
+)
+async def test_a_body_past_a_limit_is_refused_by_its_name(
+    api: Client,
+    publish: Publish,
+    method: str,
+    pattern: str,
+    body: bytes,
+    content_type: str,
+    status: int,
+    says: str,
+) -> None:
+    await publish()
+    headers = {"content-type": content_type}
+    refused = await api(method, pattern.format(id="test"), body=body, headers=headers)
+    assert refused.status == status
+    assert says in refused.json()["detail"]
+
+
+async def test_a_rate_is_kept_and_told(api: Client, configure: Configure) -> None:
+    configure(RATCHET_RATE_LIMIT="3/hour")
+    answers: list[Any] = [await api("GET", path) for path in ("/runs", "/workflows", "/runs", "/workflows")]
+    assert [found.status for found in answers] == [200, 200, 200, 429]
+    assert all(found.headers["ratelimit-policy"] == '"default";q=3;w=3600' for found in answers)
+    assert [found.headers["ratelimit"].split(";")[1] for found in answers] == ["r=2", "r=1", "r=0", "r=0"]
+    assert int(answers[3].headers["retry-after"]) > 1000
+
+
+@pytest.mark.parametrize(("method", "pattern"), ROUTES)
+async def test_every_answer_tells_its_time_and_its_request(api: Client, method: str, pattern: str) -> None:
+    found = await api(method, pattern.format(id=ID), headers={"x-vercel-id": "fra1::abc"})
+    assert re.search(r"auth;dur=[\d.]+, db;dur=[\d.]+, total;dur=[\d.]+$", found.headers["server-timing"])
+    assert found.headers["x-request-id"] == "fra1::abc"
+    assert found.headers["x-content-type-options"] == "nosniff"
+    assert "no-store" in found.headers["cache-control"]
