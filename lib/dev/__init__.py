@@ -1,0 +1,1 @@
+"""The local platform: embedded Postgres, Vercel's routing and runtime, a minute ticker, the demo."""
