@@ -1,0 +1,41 @@
+"""What `vercel build` made: exactly our functions, the cron, only public/ served, the bundle's size."""
+
+import json
+import sys
+from pathlib import Path
+
+
+def main(work: Path) -> int:
+    """Check the build output below `work`; prints what it found, answers the exit code."""
+    output = work / ".vercel" / "output"
+    config = json.loads((output / "config.json").read_text())
+    expected = {f"api/{path.stem}" for path in (work / "api").glob("*.py")}
+    built = {
+        str(path.relative_to(output / "functions")).removesuffix(".func")
+        for path in (output / "functions").rglob("*.func")
+    }
+    static = {str(path.relative_to(output / "static")) for path in (output / "static").rglob("*") if path.is_file()}
+    public = {str(path.relative_to(work / "public")) for path in (work / "public").rglob("*") if path.is_file()}
+    sources = {route.get("src") for route in config["routes"]}
+    checks = {
+        f"functions are {sorted(expected)}, built {sorted(built)}": built == expected,
+        f"only public/ is served, served {sorted(static ^ public)} too or not": static == public,
+        f"the sweep runs every minute, crons are {config.get('crons')}": config.get("crons")
+        == [{"path": "/sweep", "schedule": "* * * * *"}],
+        f"each rewrite became a route, routes are {len(sources)}": len(sources)
+        >= len(json.loads((work / "vercel.json").read_text())["rewrites"]),
+    }
+    for sentence, holds in checks.items():
+        if not holds:
+            print(f"vercel build: expected that {sentence}", file=sys.stderr)
+    sizes = {
+        path.name: sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
+        for path in (output / "functions" / "api").glob("*.func")
+    }
+    largest = max(sizes, key=lambda name: sizes[name])
+    print(f"vercel build: {len(built)} functions, {len(config['routes'])} routes, largest {largest} {sizes[largest]:.1f} MB")
+    return 0 if all(checks.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
