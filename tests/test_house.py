@@ -104,9 +104,7 @@ def error_classes() -> list[type[errors.RatchetError]]:
 
 
 def test_sql_and_python_know_the_same_error_codes():
-    raised = {
-        code for path in FUNCTION_FILES for code in re.findall(r"errcode = '(WF\d+)'", path.read_text())
-    }
+    raised = {code for path in FUNCTION_FILES for code in re.findall(r"errcode = '(WF\d+)'", path.read_text())}
     assert raised == set(db.ERRORS)
 
 
@@ -115,16 +113,18 @@ def test_every_error_has_a_sentence_and_a_use(error: type[errors.RatchetError]):
     assert error.__doc__
     assert error.__doc__.strip().endswith(".")
     assert error.__name__ in (errors.__doc__ or "")
-    used = any(
-        re.search(rf"\b{error.__name__}\b", path.read_text()) for path in CODE if path.name != "errors.py"
-    ) or any(f"'{error.sqlstate}'" in path.read_text() for path in FUNCTION_FILES if error.sqlstate) or any(
-        issubclass(other, error) and other is not error for other in error_classes()
+    used = (
+        any(re.search(rf"\b{error.__name__}\b", path.read_text()) for path in CODE if path.name != "errors.py")
+        or any(f"'{error.sqlstate}'" in path.read_text() for path in FUNCTION_FILES if error.sqlstate)
+        or any(issubclass(other, error) and other is not error for other in error_classes())
     )
     assert used
 
 
 def test_readme_names_every_setting():
-    names = set(re.findall(r'"((?:RATCHET_|VERCEL_|CRON_|DATABASE_|POSTGRES_)\w+)"', (ROOT / "lib/config.py").read_text()))
+    names = set(
+        re.findall(r'"((?:RATCHET_|VERCEL_|CRON_|DATABASE_|POSTGRES_)\w+)"', (ROOT / "lib/config.py").read_text())
+    )
     assert {name for name in names if name not in README} == set()
 
 

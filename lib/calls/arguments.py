@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 from urllib.parse import quote, urlencode
 
-from lib.calls import targets, templates
+from lib.calls import targets
 from lib.calls.redaction import PLAIN_HEADERS
 from lib.calls.targets import Target
 from lib.dsl import faults
@@ -77,8 +77,8 @@ class HttpCall:
 
 
 def read(arguments: Any, idempotency_key: str) -> HttpCall:
-    """The call that `{"with": …, "input": …}` describes; raises a Fault."""
-    given = _mapping(arguments["with"], "with")
+    """The call that an evaluated `with` describes; raises a Fault."""
+    given = _mapping(arguments, "with")
     if unknown := given.keys() - _KNOWN:
         raise faults.validation(f"call: http has no argument '{min(unknown)}'.")
     output, redirect = given.get("output", "content"), given.get("redirect", False)
@@ -86,7 +86,7 @@ def read(arguments: Any, idempotency_key: str) -> HttpCall:
         raise faults.validation("output must be content, response or raw.")
     if not isinstance(redirect, bool):
         raise faults.validation("redirect must be true or false.")
-    target, authorization = _endpoint(given.get("endpoint"), arguments.get("input"))
+    target, authorization = _endpoint(given.get("endpoint"))
     headers = {**_DEFAULT_HEADERS, "idempotency-key": _key_header(idempotency_key)}
     headers |= dict(_headers(given.get("headers"))) | authorization
     body = _body(given.get("body"), headers)
@@ -107,7 +107,7 @@ def _method(given: Mapping[str, Any]) -> str:
     return method.upper()
 
 
-def _endpoint(endpoint: Any, variables: Any) -> tuple[Target, dict[str, str]]:
+def _endpoint(endpoint: Any) -> tuple[Target, dict[str, str]]:
     policy = None
     if isinstance(endpoint, Mapping):
         if not endpoint.keys() <= {"uri", "authentication"}:
@@ -115,7 +115,7 @@ def _endpoint(endpoint: Any, variables: Any) -> tuple[Target, dict[str, str]]:
         policy, endpoint = endpoint.get("authentication"), endpoint.get("uri")
     if not isinstance(endpoint, str):
         raise faults.validation("endpoint must be a URI, or an object with one in uri.")
-    return targets.read(templates.expand(endpoint, variables)), _authorization(policy)
+    return targets.read(endpoint), _authorization(policy)
 
 
 def _authorization(policy: Any) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """`call: http`: one request, its redirects if wanted, and what the document wants of the answer.
 
 What a document meets as faults:
-    validation 400      an argument that cannot be sent (expression 400: a URI template's variable)
+    validation 400      an argument that cannot be sent, also a redirect to what is no http or https URL
     authorization 403   an address or port that a call may not go to, also behind a redirect
     timeout 408         not done, to the last byte, within the task's timeout
     communication       the answer's own status when it is an error; 503 no connection, 504 none in time,
@@ -28,8 +28,8 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 async def call(arguments: Any, context: CallContext) -> Any:
     """Make the request and return its output; raises a Fault.
 
-    `arguments` is `{"with": …, "input": …}`, see `lib.calls.run`. The Idempotency-Key is the context's unless
-    the document sets one.
+    `arguments` is the task's `with`, evaluated: expressions, URI templates and named authentication are done.
+    The Idempotency-Key is the context's unless the document sets one.
     """
     asked = http_arguments.read(arguments, context.idempotency_key)
     try:

@@ -10,7 +10,7 @@ type Call = Callable[[Any, CallContext], Awaitable[Any]]
 
 
 async def _http(arguments: Any, context: CallContext) -> Any:
-    # Imported at the first call: most requests never make one, and an HTTP client costs a cold start 20 ms.
+    # Imported at the first call: most requests never make one, and an HTTP client is not free to import.
     from lib.calls.http import call
 
     return await call(arguments, context)
@@ -20,10 +20,7 @@ _FUNCTIONS: Mapping[str, Call] = {"http": _http}
 
 
 async def run(function: str, arguments: Any, context: CallContext) -> Any:
-    """Do what `function` does with these evaluated arguments and return its output; raises a Fault.
-
-    The arguments of `http` are `{"with": <the evaluated with>, "input": <the task's input>}`.
-    """
+    """Do what `function` does with these arguments (the task's `with`, evaluated); raises a Fault."""
     call = _FUNCTIONS.get(function)
     if call is None:
         raise faults.configuration(f"There is no function named '{function}'.")

@@ -17,6 +17,8 @@ _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]|([^\[\]:@%]+))(?
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 # Browsers read a backslash as a slash, other programs do not; controls have no place in a URL.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+# Servers resolve these, so a value put into a path could leave its place.
+_DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -77,6 +79,8 @@ def read(url: str) -> Target:
     if match is None or _FORBIDDEN.search(url):
         raise faults.validation("The URL is not an absolute http or https URL.")
     scheme, authority, path, query = match.groups()
+    if _DOT_SEGMENT.search(path):
+        raise faults.validation("A URL's path may not have '.' or '..' as a segment.")
     host, port = _authority(authority)
     try:
         return Target(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from lib.dsl import durations, schemas, unsupported, visibility
+from lib.dsl import durations, limits, schemas, unsupported, visibility
 from lib.dsl.expressions import (
     ExpressionSyntaxError,
     compile_expression,
@@ -27,6 +27,7 @@ class Checks:
     def __init__(self, findings: Findings, use: dict[str, Any]) -> None:
         self.findings = findings
         self.use = use
+        self.expressions = 0
 
     def declared(self, section: str) -> Iterable[str]:
         """The names that a section of `use` declares."""
@@ -61,6 +62,12 @@ class Checks:
             self.findings.add(pointer, f"must be an expression or an object, but is {describe(value)}")
 
     def _expression(self, text: str, pointer: str, scope: Scope, arguments: frozenset[str]) -> None:
+        self.expressions += 1
+        if self.expressions > limits.DOCUMENT_EXPRESSIONS:
+            if self.expressions == limits.DOCUMENT_EXPRESSIONS + 1:
+                sentence = f"a document may have at most {limits.DOCUMENT_EXPRESSIONS} expressions"
+                self.findings.add(pointer, sentence)
+            return
         try:
             names = compile_expression(text).names
         except ExpressionSyntaxError as exc:

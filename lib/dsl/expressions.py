@@ -19,10 +19,10 @@ _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)", re.ASCII)
 # Where these occur, a `$name` may be plain text or bound by the expression itself.
 _AMBIGUOUS = re.compile(r'\\|#|\bas\b|\bdef\b|"[^"]*\$')
 _UNKNOWN_FUNCTION = re.compile(r"(\w+)/\d+ is not defined")
-# What an expression may consist of to be certain not to look at its input.
+# What an expression may consist of to be certain not to look at its input; `++` never goes back, so it ends.
 _INPUT_FREE = re.compile(
-    r'(?:\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d+\])*|"[^"\\]*"(?!\s*[,}])|\d+(?:\.\d+)?'
-    r"|\b(?:and|or|null|true|false)\b|[\s+\-*/%()<>=!,\[\]|])+",
+    r'(?:\$[A-Za-z_]\w*+(?:\.[A-Za-z_]\w*+|\[\d++\])*+|"[^"\\]*+"(?!\s*+[,}])|\d++(?:\.\d++)?'
+    r"|\b(?:and|or|null|true|false)\b|[\s+\-*/%()<>=!,\[\]|])++",
     re.ASCII,
 )
 

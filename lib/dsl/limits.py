@@ -8,6 +8,7 @@ VALUE_DEPTH = 256  # levels of any JSON value: whoever reads ours may recurse
 DOCUMENT_DEPTH = 64
 DOCUMENT_TASKS = 1000
 DOCUMENT_BYTES = 1_048_576
+DOCUMENT_EXPRESSIONS = 2000  # each different one takes a millisecond to compile
 EXPRESSION_CHARACTERS = 10_000
 YAML_BYTES = 524_288  # pure Python reads about 220 kB of YAML a second
 YAML_VALUES = 100_000  # counted with aliases written out: a few lines could mean billions

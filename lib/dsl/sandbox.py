@@ -102,9 +102,11 @@ def _complaint(message: str, lines: int) -> CompileError:
     found = list(_COMPLAINT.finditer(message))
     if not found:
         return CompileError(message.removeprefix("jq: error: ").partition("\n")[0])
-    undefined = [match for complaint in found if (match := _UNDEFINED.match(complaint["what"]))]
-    missing = frozenset(match[1] for match in undefined) if len(undefined) == len(found) else frozenset()
-    first, line = found[0], int(found[0]["line"]) - 1
+    undefined = [match[1] for complaint in found if (match := _UNDEFINED.match(complaint["what"]))]
+    missing = frozenset(undefined if len(undefined) == len(found) else ())
+    # A variable that is missing here may be given there: what else is wrong matters more.
+    first = min(found, key=lambda complaint: bool(_UNDEFINED.match(complaint["what"])))
+    line = int(first["line"]) - 1
     if line > lines:
         return CompileError("it is incomplete, or its brackets do not match")
     what = functools.reduce(lambda text, pair: text.replace(*pair), _TOKEN_NAMES.items(), first["what"])
@@ -118,7 +120,7 @@ def _decode(text: str) -> Any:
         raise EvaluationError(_too_deep("result")) from None
     except ValueError as exc:
         raise EvaluationError(f"the result cannot be read: {exc}") from None
-    if _NUL.search(text):
+    if "\\u0000" in text and _NUL.search(text):
         raise EvaluationError("the result holds \\u0000, which cannot be stored")
     brackets = text.count("[") + text.count("{")
     if brackets > limits.VALUE_DEPTH and limits.is_deeper_than(limits.VALUE_DEPTH, value):

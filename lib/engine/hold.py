@@ -176,7 +176,7 @@ class Hold:
         return Turn(self._release(events, steps, idle, used, now))
 
     def _admit(self, idle: list[dsl.Effect]) -> list[dsl.Effect]:
-        """Which may start now: none while suspending, as many as granted in manual mode, only what fits the deadline."""
+        """Which may start now: none while suspending, in manual mode those granted, only what fits the deadline."""
         if self.suspending or not idle or self.state is None:
             return []
         if self.claimed.mode == "manual":

@@ -15,7 +15,7 @@ from lib.log import log
 
 # Small enough that two sweeps that start together share a backlog, large enough for a full batch.
 CLAIM_LIMIT = 50
-MAX_HELD = 400
+MAX_HELD = 200
 # Per sweep, so that retention never takes a sweep's time from the runs.
 OLD_RUNS_DELETED = 500
 

@@ -31,10 +31,9 @@ def allow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 async def http() -> AsyncIterator[HttpCaller]:
     """`await http(endpoint, …)`: one `call: http`; keywords are arguments; `about` changes the context."""
 
-    async def call(endpoint: Any, *, input: Any = None, about: Any = None, **given: Any) -> Any:
+    async def call(endpoint: Any, *, about: Any = None, **given: Any) -> Any:
         arguments = {"method": "get", "endpoint": endpoint, **given}
-        context = replace(CONTEXT, **(about or {}))
-        return await calls.run("http", {"with": arguments, "input": input}, context)
+        return await calls.run("http", arguments, replace(CONTEXT, **(about or {})))
 
     yield call
     await calls.close()

@@ -273,8 +273,7 @@ def test_works_on_one_event_loop_after_the_other() -> None:
 
     async def one_call(close: bool) -> object:
         async with serve(lambda _: answer(200, "ok", content_type="text/plain", connection="close")) as server:
-            arguments = {"with": {"method": "get", "endpoint": server.url}, "input": None}
-            result = await calls.run("http", arguments, CONTEXT)
+            result = await calls.run("http", {"method": "get", "endpoint": server.url}, CONTEXT)
         if close:
             await calls.close()
         return result
@@ -282,6 +281,65 @@ def test_works_on_one_event_loop_after_the_other() -> None:
     assert asyncio.run(one_call(close=False)) == "ok"
     assert asyncio.run(one_call(close=True)) == "ok"
     assert not transport._pools
+
+
+async def test_an_idle_connection_is_closed_before_the_server_would(monkeypatch, http: HttpCaller) -> None:
+    monkeypatch.setattr(transport, "IDLE_SECONDS", 0)
+    async with serve(lambda _: answer()) as server:
+        await http(server.url)
+        await asyncio.wait_for(server.gone.wait(), 5)
+        await http(server.url)
+    assert [request.connection for request in server.received] == [1, 2]
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["with the answer", "while idle"])
+async def test_what_a_server_says_unasked_is_never_taken_for_the_next_answer(http: HttpCaller, at_once) -> None:
+    """Some proxies end an idle connection with a 408 nobody asked for."""
+    more = asyncio.Event()
+
+    async def answer_and_more(writer: asyncio.StreamWriter) -> None:
+        unasked = answer(200, "unasked", content_type="text/plain")
+        writer.write(answer(200, "asked", content_type="text/plain") + (unasked if at_once else b""))
+        if not at_once:
+            await more.wait()
+            writer.write(unasked)
+        await writer.drain()
+
+    async with serve(lambda _: answer_and_more) as server:
+        assert await http(server.url) == "asked"
+        more.set()
+        if not at_once:
+            await asyncio.wait_for(server.gone.wait(), 5)
+        assert await http(server.url) == "asked"
+    assert [request.connection for request in server.received] == [1, 2]
+
+
+async def test_a_connection_the_server_closed_while_idle_is_not_used_again(http: HttpCaller) -> None:
+    async with serve(lambda _: pieces(answer(200, "ok", content_type="text/plain"))) as server:
+        for _ in range(3):
+            assert await http(server.url) == "ok"
+    assert len(server.received) == 3
+
+
+async def test_only_so_many_connections_at_once_and_only_so_many_kept(monkeypatch, http: HttpCaller) -> None:
+    monkeypatch.setattr(transport, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(transport, "MAX_IDLE_CONNECTIONS", 2)
+    async with serve(lambda _: answer()) as server:
+        await asyncio.gather(*(http(server.url) for _ in range(3)))
+        used = {request.connection for request in server.received}
+        await asyncio.gather(*(http(server.url) for _ in range(9)))
+        assert used == {1, 2, 3}
+        assert len(transport._pool()._idle) == 2
+
+
+async def test_a_timeout_while_waiting_for_a_free_connection_is_a_timeout(monkeypatch, http: HttpCaller) -> None:
+    monkeypatch.setattr(transport, "MAX_CONNECTIONS", 1)
+    async with serve(lambda _: never) as server:
+        outcomes = await asyncio.gather(
+            *(http(server.url, about={"timeout_seconds": 0.1}) for _ in range(3)), return_exceptions=True
+        )
+    assert [outcome.status for outcome in outcomes if isinstance(outcome, Fault)] == [408] * 3
+    assert len(server.received) == 1
 
 
 async def test_closing_twice_or_before_any_call_is_fine() -> None:

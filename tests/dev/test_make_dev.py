@@ -59,7 +59,7 @@ def test_prints_lines_that_work_and_leaves_nothing_behind(dev: subprocess.Popen[
     started = subprocess.run(curls[0] + " -s", shell=True, capture_output=True, text=True, check=True)
     assert '"pending"' in started.stdout
     for curl in curls[1:]:
-        done = subprocess.run(curl + " -s --fail", shell=True, capture_output=True, text=True, check=True)
+        done = subprocess.run(curl + " -s --fail --max-time 20", shell=True, capture_output=True, text=True, check=True)
         assert done.stdout
     children = list_children(dev.pid)
     assert children

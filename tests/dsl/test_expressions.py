@@ -118,6 +118,7 @@ MISTAKES = [
     ("(.a", "it is incomplete, or its brackets do not match"),
     ("'a'", "syntax error, unexpected character (line 1, column 1); strings need double quotes"),
     ("lenght", "lenght/0 is not defined (line 1, column 1); did you mean `length`?"),
+    ("$pet | lenght", "lenght/0 is not defined (line 1, column 8); did you mean `length`?"),
     ("." + "a" * 10_000, "it may have 10000 characters, but has 10001"),
     ("1\0", "it holds a character that is not text"),
     ('"\ud800"', "it holds a character that is not text"),
@@ -158,6 +159,11 @@ def test_names_are_exactly_the_free_variables(text: str, names: list[str]):
 def test_variables_are_data_and_never_program():
     assert evaluate("$pet + 1", None, pet=1) == 2
     assert evaluate("[$pet]", None, pet='") | env') == ['") | env']
+
+
+def test_no_text_takes_long_to_look_at():
+    assert evaluate("1" * 4000 + " | type") == "number"
+    assert evaluate("$pet" + ".a[0]" * 900 + " | type", None, pet=None) == "null"
 
 
 def test_a_compiled_expression_is_found_again():

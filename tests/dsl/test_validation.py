@@ -109,6 +109,15 @@ def test_refuses_more_tasks_than_the_limit_and_names_it_once():
     ]
 
 
+def test_refuses_more_expressions_than_the_limit_and_names_it_once():
+    enough = with_tasks({"a": {"set": {"x": ["${ .x }"] * limits.DOCUMENT_EXPRESSIONS}}})
+    assert problems(enough) == []
+    enough["do"].append({"b": {"set": {"x": "${ .x }", "y": "${ .x }"}}})
+    assert problems(enough) == [
+        {"pointer": "/do/1/b/set/x", "detail": "a document may have at most 2000 expressions"},
+    ]
+
+
 def test_refuses_a_document_nested_deeper_than_the_limit():
     value: Any = 1
     for _ in range(limits.DOCUMENT_DEPTH):

@@ -1,8 +1,9 @@
 """Time comes from one function, and a session can move it."""
 
+from uuid import UUID
+
 import psycopg
 import pytest
-from uuid import UUID
 
 NOON = "2030-01-02 12:00:00+00"
 

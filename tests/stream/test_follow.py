@@ -209,7 +209,7 @@ async def test_a_cancelled_client_frees_everything(poller: Poller, hand: Hand, c
 async def test_a_client_cancelled_while_it_opens_frees_everything(poller: Poller, hand: Hand) -> None:
     run_id = await waiting(hand)
     both = [asyncio.create_task(stream.follow(run_id, None, None)) for _ in range(2)]
-    while not poller._asked:  # noqa: ASYNC110  one turn of the loop: the clients have joined, nothing is read
+    while not poller._asked:
         await asyncio.sleep(0)
     both[0].cancel()
     with pytest.raises(asyncio.CancelledError):
