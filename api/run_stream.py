@@ -8,7 +8,7 @@ from lib.http.tokens import check_life
 
 async def follow(request: Request) -> Response:
     """The events after `Last-Event-ID` (or `?after=`); 204 ends a client that has seen them all."""
-    await check_life(request.query.get("token"), request.run_id)
+    await check_life(request.query.get("token"), request.run_id, request.caller)
     seen = request.headers.get("last-event-id") or request.query.get("after")
     after = parse_whole("Last-Event-ID", seen) if seen else None
     frames = await stream.follow(request.run_id, after, deadline())

@@ -15,7 +15,7 @@ async def start(request: Request) -> Response:
     idempotency = read_idempotency(request, body.model_dump())
     run, replayed = await engine.start(request.values["id"], body.input, body.mode, idempotency=idempotency)
     request.noted["run_id"] = str(run.id)
-    headers = {"location": f"/runs/{run.id}", "retry-after": "1"}
+    headers = {"location": f"/runs/{run.id}"}
     if replayed:
         headers["idempotency-replayed"] = "true"
     after = afterwards(lambda: engine.advance_run(run.id, deadline()))
@@ -23,6 +23,8 @@ async def start(request: Request) -> Response:
     if seconds is not None:
         headers["preference-applied"] = f"wait={seconds}"
         run, after = await wait_for_end(run, seconds, after)
+    if not run.terminal:
+        headers["retry-after"] = "1"
     return answer(show_run(run, request.caller), 200 if run.terminal else 202, headers, after)
 
 

@@ -38,10 +38,10 @@ class Collector:
         return max(self._received, len(self._bytes)) > self._limit
 
     def add(self, chunk: bytes) -> None:
-        """Take the next bytes from the wire; at most one byte more than the limit is kept."""
+        """Take the next bytes from the wire; they unpack to at most one byte more than the limit."""
         self._received += len(chunk)
         if self._gzip is None:
-            self._bytes += chunk[: self._room]
+            self._bytes += chunk
             return
         try:
             self._unpack(chunk)

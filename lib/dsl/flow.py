@@ -35,11 +35,11 @@ def step(work: Work, frame: Frame) -> None:
         except Fault as fault:
             settle(work, frame, fault)
             return
-        child = 0 if wanted else NEW_ITERATION
+        if not wanted:
+            settle(work, frame, Done(value))
+            return
+        child = 0
     del frame["next"]
-    if child == NEW_ITERATION:
-        settle(work, frame, Done(value))
-        return
     if isinstance(body, Fork) and child + 1 < len(body.branches.tasks):
         go_on(work, frame, child + 1, value)
     enter(work, children(work, frame).tasks[child], frame, value)
@@ -69,19 +69,15 @@ def enter(work: Work, task: Task, parent: Frame | None, raw: Any, again: Frame |
         "started": work.now,
         "raw": raw,
     }
-    result: Done | Fault | None
     try:
-        if task.condition is not None and not work.holds(task.condition, frame, raw):
-            skipped = True
-        else:
-            skipped, result = False, _start(work, task, frame, again)
+        skipped = task.condition is not None and not work.holds(task.condition, frame, raw)
+        result = None if skipped else _start(work, task, frame, again)
     except Fault as fault:
-        skipped, result = False, fault
         work.visits[task.reference] = frame["visit"]
-    if skipped:
-        assert parent is not None  # noqa: S101  # the workflow itself has no `if`
-        settle(work, parent, child_done(work, parent, task, Done(raw, "continue")))
+        settle(work, frame, fault)
         return
+    if skipped and parent is not None:
+        frame, result = parent, child_done(work, parent, task, Done(raw, "continue"))
     settle(work, frame, result)
 
 
@@ -157,5 +153,4 @@ def _branch_done(work: Work, frame: Frame, body: Fork, task: Task, done: Done) -
     if not (ends or body.compete or frame["left"] == 0):
         return None
     work.cancel_below(frame)
-    frame.pop("next", None)
     return Done(done.output if body.compete else outputs, "end" if ends else None)

@@ -45,7 +45,7 @@ async def _call(hold: Hold, effect: dsl.Effect) -> object:
             timeout_seconds=seconds,
         )
         async with asyncio.timeout(seconds):
-            return await calls.run(effect.function, {"with": arguments, "input": {}}, context)
+            return await calls.run(effect.function, arguments, context)
     except TimeoutError:
         raise faults.timeout(f"The call did not end within {seconds:g} s.") from None
     except dsl.Fault:

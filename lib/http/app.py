@@ -60,6 +60,7 @@ class App:
                 route.access(request)
             return await route.handler(request)
         except RatchetError as error:
+            request.noted["error"] = type(error).__name__
             return answer_problem(error, request.path)
         except Exception:
             log("request.crashed", traceback=traceback.format_exc())

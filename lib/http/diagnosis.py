@@ -26,7 +26,8 @@ type Cause = Literal[
 # The cron comes by every minute; one tick may be missed, two are a reason to look.
 SWEEP_IS_LATE_AFTER = timedelta(minutes=2)
 SWEEP = "POST /sweep"
-_RETRIED = "io.serverlessworkflow.task.retried.v1"
+# A task that fails and is caught by nothing but a retry is the last thing to happen before the pause.
+_FAULTED = "io.serverlessworkflow.task.faulted.v1"
 
 
 class Judgement(NamedTuple):
@@ -103,7 +104,7 @@ def _judge_free(facts: Diagnosis, last: Event | None) -> Judgement:
     if facts.due_at is None:
         return Judgement("waiting_event", last.created_at if last else None, "Send the event it listens for.")
     if facts.due_at > facts.now:
-        if last and last.type == _RETRIED:
+        if last and last.type == _FAULTED:
             return Judgement("backoff", facts.due_at, "Wait: a task that failed is tried again then.")
         return Judgement("sleeping_until", facts.due_at, "Wait: a sweep wakes it then.")
     overdue_since = max(facts.due_at, facts.last_sweep_at) if facts.last_sweep_at else facts.due_at

@@ -41,9 +41,9 @@ def find_signer(token: str, run_id: UUID, keys: Mapping[str, frozenset[str]]) ->
     return found
 
 
-async def check_life(token: str | None, run_id: UUID) -> None:
-    """Raise Unauthorized for a token past its hour, but never while its run lives."""
-    if not token or int(token.partition(".")[0]) > time.time():
+async def check_life(token: str | None, run_id: UUID, caller: Caller) -> None:
+    """Raise Unauthorized for this caller's token past its hour, but never while its run lives."""
+    if token is None or not caller.key or int(token.partition(".")[0]) > time.time():
         return
     with suppress(Unavailable):  # an error would end an EventSource for good, and nothing can be read now
         if (await get_run(run_id)).terminal:

@@ -4,7 +4,7 @@ import pytest
 
 from lib import db
 from tests.api.client import Client
-from tests.api.conftest import Configure, StartRun
+from tests.api.conftest import Configure, StartRun, TakeDown
 
 pytestmark = pytest.mark.anyio
 
@@ -27,9 +27,8 @@ async def test_needs_no_key(api: Client, configure: Configure) -> None:
     assert (await api("GET", "/health")).status == 200
 
 
-async def test_a_database_that_is_down_is_503_with_retry_after(api: Client, configure: Configure) -> None:
-    configure(DATABASE_URL="postgresql://nobody:s3cret@127.0.0.1:1/nothing")
-    await db.close()
+async def test_a_database_that_is_down_is_503_with_retry_after(api: Client, take_database_down: TakeDown) -> None:
+    await take_database_down()
     refused = await api("GET", "/health")
     assert refused.status == 503
     assert int(refused.headers["retry-after"]) > 0

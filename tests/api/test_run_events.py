@@ -57,25 +57,18 @@ async def test_steps_in_the_order_of_their_commits(api: Client, run: dict[str, A
     assert steps[0]["output"]["path"] == "/0"
 
 
-@pytest.mark.parametrize("plural", ["events", "steps"])
-async def test_an_unknown_run_is_404(api: Client, plural: str) -> None:
+async def test_an_unknown_run_is_404(api: Client) -> None:
     for run_id in ("junk", uuid4()):
-        assert (await api("GET", f"/runs/{run_id}/{plural}")).status == 404
+        for plural in ("events", "steps"):
+            assert (await api("GET", f"/runs/{run_id}/{plural}")).status == 404
 
 
-@pytest.mark.parametrize(
-    ("plural", "query"),
-    [
-        ("events", "after=-1"),
-        ("events", "after=x"),
-        ("events", "cursor=x"),
-        ("events", "after=9999999999999999999"),
-        ("events", "limit=0"),
-        ("steps", "cursor=x"),
-        ("steps", "cursor=WzFd"),
-        ("steps", "limit=101"),
-    ],
-)
-async def test_a_parameter_that_means_nothing_is_400(api: Client, start: StartRun, plural: str, query: str) -> None:
+async def test_a_parameter_that_means_nothing_is_400(api: Client, start: StartRun) -> None:
     run = await start()
-    assert (await api("GET", f"/runs/{run['id']}/{plural}?{query}")).status == 400
+    junk = {
+        "events": ["after=-1", "after=x", "cursor=x", "after=9999999999999999999", "limit=0"],
+        "steps": ["cursor=x", "cursor=WzFd", "limit=101"],
+    }
+    for plural, queries in junk.items():
+        for query in queries:
+            assert (await api("GET", f"/runs/{run['id']}/{plural}?{query}")).status == 400, query

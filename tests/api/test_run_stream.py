@@ -6,9 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from lib import db
 from tests.api.client import Client
-from tests.api.conftest import Configure, StartRun
+from tests.api.conftest import Configure, StartRun, TakeDown
 from tests.call import Exchange
 
 pytestmark = pytest.mark.anyio
@@ -76,11 +75,11 @@ async def test_an_unknown_run_is_404(api: Client) -> None:
         assert (await api("GET", f"/runs/{run_id}/stream")).status == 404
 
 
-@pytest.mark.parametrize("seen", ["x", "-1", "1.5", "9999999999999999999"])
-async def test_a_last_event_id_that_is_none_is_400(api: Client, start: StartRun, seen: str) -> None:
+async def test_a_last_event_id_that_is_none_is_400(api: Client, start: StartRun) -> None:
     run = await start()
-    assert (await api("GET", run["stream_url"], headers={"last-event-id": seen})).status == 400
-    assert (await api("GET", f"{run['stream_url']}?after={seen}")).status == 400
+    for seen in ("x", "-1", "1.5", "9999999999999999999"):
+        assert (await api("GET", run["stream_url"], headers={"last-event-id": seen})).status == 400
+        assert (await api("GET", f"{run['stream_url']}?after={seen}")).status == 400
 
 
 async def test_the_link_in_a_run_opens_its_stream_without_a_header(
@@ -98,6 +97,13 @@ async def test_the_link_in_a_run_opens_its_stream_without_a_header(
         assert (await api("GET", path)).status == 401
 
 
+async def test_a_token_means_nothing_where_there_are_no_keys(api: Client, start: StartRun) -> None:
+    run = await start()
+    await api("POST", "/sweep")
+    async with api.open("GET", f"{run['stream_url']}?token=junk") as flight:
+        assert (await read_frames(flight))[-1]["type"] == "complete"
+
+
 async def test_a_token_does_not_expire_while_its_run_lives(
     api: Client, start: StartRun, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,11 +119,10 @@ async def test_a_token_does_not_expire_while_its_run_lives(
 
 
 async def test_a_database_that_is_down_tells_a_reconnecting_client_to_come_again(
-    api: Client, start: StartRun, configure: Configure
+    api: Client, start: StartRun, take_database_down: TakeDown
 ) -> None:
     run = await start()
-    configure(DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
-    await db.close()
+    await take_database_down()
     async with api.open("GET", run["stream_url"], headers={"last-event-id": "1"}) as flight:
         body = await flight.read() or b""
         await flight.finished()

@@ -48,6 +48,22 @@ def json_answer(body: str, status: int = 200) -> bytes:
     return answer(status, body, content_type="application/json")
 
 
+async def never(writer: asyncio.StreamWriter) -> None:
+    """Say nothing, keep the connection."""
+    await asyncio.Event().wait()
+
+
+def pieces(*parts: bytes) -> Answer:
+    """An answer that writes these bytes and closes the connection."""
+
+    async def write(writer: asyncio.StreamWriter) -> None:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+
+    return write
+
+
 @asynccontextmanager
 async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """Serve on a free loopback port; an answer of bytes keeps the connection, one that writes closes it."""

@@ -122,6 +122,31 @@ def test_a_timer_is_told_of_even_in_a_loop_that_is_told_of_no_more():
     assert run.told("faulted").count(("faulted", "scope")) == 103
 
 
+def test_a_retry_is_told_of_even_in_a_loop_that_is_told_of_no_more():
+    fault = {"raise": {"error": {"type": "https://x.test/y", "status": 500}}}
+    policy = {"delay": {"seconds": 1}, "limit": {"attempt": {"count": 1}}}
+    task = {"try": [{"r": fault}], "catch": {"retry": policy, "do": [{"h": {"set": "1"}}]}}
+    run = play(document({"loop": {"for": {"in": "[range(103)]"}, "do": [{"t": task}]}}))
+    assert run.told("retried") == [("retried", "t")] * 103
+
+
+def test_two_limits_that_are_reached_at_once_count_once():
+    policy = {"limit": {"attempt": {"count": 5, "duration": {"seconds": 5}}}}
+    task = {"try": [{"c": call(timeout=after(seconds=5))}], "catch": {"retry": policy}}
+    run = Play(document({"t": task}))
+    run.pass_time(5)
+    run.pass_time(5)
+    assert run.effect("c").attempt == 3
+    assert len(run.told("retried")) == 2
+
+
+def test_only_an_open_effect_takes_an_answer():
+    run = Play(document({"f": {"fork": {"branches": [{"w": {"wait": {"seconds": 5}}}, {"c": call()}]}}}))
+    before = run.state
+    run.arrive(*(Result(id, "who asked?") for id, frame in before.frames.items() if not frame.get("open")))
+    assert run.state == before
+
+
 def test_a_machine_with_nothing_to_do_stays_as_it_is():
     run = Play(document({"c": call()}))
     before = run.state

@@ -183,6 +183,9 @@ class TestRetrying:
         run.pass_time(3)
         run.answer("c", None)
         assert (run.effect("c").visit, run.effect("c").attempt) == (2, 1)
+        run.fail("c", down())
+        run.pass_time(3)
+        assert (run.effect("c").visit, run.effect("c").attempt) == (2, 2)
 
     def test_no_attempt_of_a_visit_is_numbered_twice_however_tries_nest(self):
         inner = attempt({"c": call()}, retry=limited(1))

@@ -10,6 +10,7 @@ from lib.config import settings
 from lib.http import rates
 
 type Configure = Callable[..., None]
+type ReadLog = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
 
 
 @pytest.fixture
-def read_log(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+def read_log(capsys: pytest.CaptureFixture[str]) -> ReadLog:
     """What was logged since the last look."""
 
     def read() -> list[dict[str, Any]]:

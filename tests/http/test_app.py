@@ -1,31 +1,21 @@
 """What every answer has in common, whatever the handler does."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
 
 from lib.errors import DatabaseDown, Unauthorized
-from lib.http import App, EventStream, Request, Response, Route, answer, anyone
-from lib.http.request import MAX_BODY_BYTES
+from lib.http import Request, Response, answer
 from tests.call import call, exchange
+from tests.http.conftest import ReadLog
+from tests.http.serve import serve
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("configure")]
-
-type ReadLog = Callable[[], list[dict[str, Any]]]
-
-
-def serve(handler: Any, method: str = "GET", pattern: str = "/x") -> App:
-    return App(Route(method, pattern, handler, anyone))
 
 
 async def hello(_: Request) -> Response:
     return answer({"hello": "wörld"})
-
-
-async def echo(request: Request) -> Response:
-    return answer(await request.json(empty="nothing"))
 
 
 async def test_answers_json_that_nobody_may_keep_or_sniff() -> None:
@@ -73,6 +63,12 @@ async def test_logs_one_line_for_each_request(read_log: ReadLog) -> None:
     assert line.pop("ms") >= 0
     assert len(line.pop("request_id")) == 36
     assert line == {"event": "request", "method": "GET", "status": 200, "route": "/x/{id}"}
+
+
+async def test_a_log_line_names_the_error(read_log: ReadLog) -> None:
+    await call(serve(hello), "GET", "/y")
+    [line] = read_log()
+    assert (line["status"], line["error"]) == (404, "NotFound")
 
 
 async def test_head_is_get_without_a_body() -> None:
@@ -153,157 +149,6 @@ async def test_work_that_fails_after_the_response_is_logged(read_log: ReadLog) -
 
     assert (await call(serve(handle), "GET", "/x")).status == 202
     assert [line["event"] for line in read_log()] == ["request", "after_response.crashed"]
-
-
-@pytest.mark.parametrize(
-    "content_type", ["application/json", "Application/JSON; charset=utf-8", 'application/json;charset="UTF-8"']
-)
-async def test_reads_json(content_type: str) -> None:
-    found = await call(
-        serve(echo, "POST"), "POST", "/x", body=[b'{"a"', b":", b"1}"], headers={"content-type": content_type}
-    )
-    assert found.json() == {"a": 1}
-
-
-async def test_no_body_at_all_is_what_the_route_says() -> None:
-    assert (await call(serve(echo, "POST"), "POST", "/x")).json() == "nothing"
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"content-type": "text/plain"},
-        {"content-type": "application/x-www-form-urlencoded"},
-        {"content-type": "application/json; charset=latin-1"},
-        {"content-type": "application/json", "content-encoding": "gzip"},
-    ],
-)
-async def test_another_content_type_is_415_naming_the_right_one(headers: dict[str, str]) -> None:
-    found = await call(serve(echo, "POST"), "POST", "/x", body=b"{}", headers=headers)
-    assert found.status == 415
-    assert "application/json" in found.json()["detail"]
-
-
-async def test_json_that_is_none_is_400_with_line_and_column() -> None:
-    found = await call(
-        serve(echo, "POST"), "POST", "/x", body=b'{\n"a" 1}', headers={"content-type": "application/json"}
-    )
-    assert found.status == 400
-    assert (found.json()["line"], found.json()["column"]) == (2, 5)
-
-
-async def test_takes_a_body_of_just_4_mb() -> None:
-    body = b'"' + b"x" * (MAX_BODY_BYTES - 2) + b'"'
-    found = await call(serve(echo, "POST"), "POST", "/x", body=body, headers={"content-type": "application/json"})
-    assert found.status == 200
-
-
-async def test_a_larger_body_is_read_to_its_end_and_refused_with_the_limit() -> None:
-    chunks = [b"x" * 1024 * 1024] * 5
-    async with exchange(serve(echo, "POST"), "POST", "/x", body=chunks) as flight:
-        found = await flight.answer()
-        assert not flight.unsent
-    assert found.status == 413
-    assert found.json()["limit"] == MAX_BODY_BYTES
-    assert "4 MB" in found.json()["detail"]
-
-
-async def test_a_body_without_end_is_given_up_on() -> None:
-    async with exchange(serve(echo, "POST"), "POST", "/x", body=[b"x" * 1024 * 1024] * 40) as flight:
-        assert (await flight.answer()).status == 413
-        assert flight.unsent
-
-
-@pytest.mark.parametrize("query", ["q=%FF", "q=%00", "&".join(f"q{n}=1" for n in range(101))])
-async def test_a_query_that_cannot_be_read_is_400(query: str) -> None:
-    async def handle(request: Request) -> Response:
-        return answer(request.query)
-
-    assert (await call(serve(handle), "GET", f"/x?{query}")).status == 400
-
-
-async def test_the_first_of_a_repeated_parameter_counts() -> None:
-    async def handle(request: Request) -> Response:
-        return answer(request.query)
-
-    assert (await call(serve(handle), "GET", "/x?a=1&a=2&b=&c=%C3%A4")).json() == {"a": "1", "b": "", "c": "ä"}
-
-
-class Frames:
-    """A stream of numbered frames that knows whether it was closed."""
-
-    def __init__(self) -> None:
-        self.closed = asyncio.Event()
-        self.more = asyncio.Event()
-
-    async def generate(self) -> AsyncGenerator[bytes]:
-        try:
-            yield b"data: 1\n\n"
-            await self.more.wait()
-            yield b"data: 2\n\n"
-        finally:
-            self.closed.set()
-
-
-async def test_streams_frame_by_frame() -> None:
-    frames = Frames()
-
-    async def handle(_: Request) -> Response:
-        return EventStream(frames.generate())
-
-    async with exchange(serve(handle), "GET", "/x") as flight:
-        assert await flight.read() == b"data: 1\n\n"
-        assert flight.headers["content-type"] == "text/event-stream"
-        assert flight.headers["cache-control"] == "no-cache, no-store, no-transform"
-        assert flight.headers["x-accel-buffering"] == "no"
-        assert "content-length" not in flight.headers
-        frames.more.set()
-        assert await flight.read() == b"data: 2\n\n"
-        await flight.finished()
-        assert flight.body_ended
-    assert frames.closed.is_set()
-
-
-async def test_closes_the_stream_of_a_client_that_left() -> None:
-    frames = Frames()
-
-    async def handle(_: Request) -> Response:
-        return EventStream(frames.generate())
-
-    async with exchange(serve(handle), "GET", "/x") as flight:
-        await flight.read()
-        flight.disconnect()
-        await flight.finished()
-    assert frames.closed.is_set()
-
-
-async def test_head_of_a_stream_has_its_headers_and_closes_it() -> None:
-    frames = Frames()
-
-    async def handle(_: Request) -> Response:
-        generator = frames.generate()
-        await anext(generator)
-        return EventStream(generator)
-
-    found = await call(serve(handle), "HEAD", "/x")
-    assert (found.headers["content-type"], found.body) == ("text/event-stream", b"")
-    assert frames.closed.is_set()
-
-
-async def test_a_stream_that_breaks_does_not_look_complete(read_log: ReadLog) -> None:
-    async def generate() -> AsyncGenerator[bytes]:
-        yield b"data: 1\n\n"
-        raise ValueError("broken")
-
-    async def handle(_: Request) -> Response:
-        return EventStream(generate())
-
-    async with exchange(serve(handle), "GET", "/x") as flight:
-        with pytest.raises(ValueError, match="broken"):
-            await flight.finished()
-        assert not flight.body_ended
-    assert [line["event"] for line in read_log()] == ["request"]
 
 
 async def test_headers_of_a_request_reach_its_errors_too() -> None:

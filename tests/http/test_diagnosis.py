@@ -24,7 +24,7 @@ FACTS = Diagnosis(
     last_sweep_at=JUST,
     now=NOW,
 )
-RETRIED = Event(4, "io.serverlessworkflow.task.retried.v1", {"task": "/do/0/x"}, JUST)
+FAULTED = Event(4, "io.serverlessworkflow.task.faulted.v1", {"task": "/do/0/x"}, JUST)
 STARTED = Event(4, "io.serverlessworkflow.task.started.v1", {"task": "/do/0/x"}, JUST)
 
 CASES: list[tuple[dict[str, Any], Event | None, str, str | None]] = [
@@ -38,7 +38,7 @@ CASES: list[tuple[dict[str, Any], Event | None, str, str | None]] = [
     ({"leased": True, "due_at": SOON, "claims": 3}, STARTED, "claims_without_progress", None),
     ({"leased": True, "due_at": JUST, "claims": 1}, STARTED, "lease_expired", "POST /sweep"),
     ({"status": "waiting", "due_at": SOON}, STARTED, "sleeping_until", None),
-    ({"status": "waiting", "due_at": SOON}, RETRIED, "backoff", None),
+    ({"status": "waiting", "due_at": SOON}, FAULTED, "backoff", None),
     ({"status": "waiting", "due_at": None}, STARTED, "waiting_event", None),
     ({"status": "pending"}, None, "due", "POST /sweep"),
     ({"status": "pending", "due_at": LONG_AGO, "last_sweep_at": None}, None, "sweep_late", "POST /sweep"),

@@ -31,7 +31,7 @@ async def test_the_row_these_cases_vary_is_fine(database: str):
 @pytest.mark.parametrize(
     ("constraint", "values"),
     [
-        ("status_is_known", {"status": "'done'"}),
+        ("status_is_known", {"status": "'done'", "due_at": "'infinity'"}),
         ("mode_is_known", {"mode": "'fast'"}),
         ("only_running_has_a_lease", {"lease": "gen_random_uuid()"}),
         ("only_finished_has_an_end", {"finished_at": "now()"}),
