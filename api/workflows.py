@@ -2,6 +2,7 @@
 
 from lib import store
 from lib.http import App, Request, Response, Route, answer, needs, pages
+from lib.http.idempotency import read_idempotency
 from lib.http.queries import read_choice
 
 
@@ -19,7 +20,10 @@ async def publish(request: Request) -> Response:
     if read_choice(request, "dry_run", ("true", "false")) == "true":
         shown = dict(zip(("namespace", "name", "version"), about, strict=True))
         return answer({**shown, "type": kind, "definition": document.definition, "valid": True})
-    workflow, created = await store.publish_workflow(*about, document.definition, kind, document.hash)
+    idempotency = read_idempotency(request, [document.hash, kind])
+    workflow, created = await store.publish_workflow(
+        *about, document.definition, kind, document.hash, idempotency=idempotency
+    )
     headers = {"location": f"/workflows/{workflow.id}"}
     return answer(workflow.to_json(), 201 if created else 200, headers)
 

@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: the same request twice is one run, and the first answer again.
+"""`Idempotency-Key`: the same request twice is done once, and gets the first answer again.
 
 A key belongs to its caller and to the path it was sent to; whether it was seen before is decided by the
-database, in the statement that starts the run.
+database, in the statement that starts the run or publishes the workflow.
 """
 
 import hashlib

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from lib import db
 from lib.errors import NotFound
+from lib.store.runs import Idempotency
 from lib.store.values import encode, rfc3339
 
 
@@ -54,14 +55,33 @@ _KEY = re.compile(
 
 
 async def publish_workflow(
-    namespace: str, name: str, version: str, definition: Any, type_: str, document_hash: str
+    namespace: str,
+    name: str,
+    version: str,
+    definition: Any,
+    type_: str,
+    document_hash: str,
+    *,
+    idempotency: Idempotency | None = None,
 ) -> tuple[Workflow, bool]:
-    """The workflow and whether it is new; raises Conflict for another document under a published version."""
+    """The workflow and whether it is new, both as first answered if this is a request's repetition.
+
+    Raises Conflict for another document under a published version, IdempotencyInFlight, IdempotencyMismatch.
+    """
     row = await db.fetch_one(
         "select (p.workflow).id, (p.workflow).namespace, (p.workflow).name, (p.workflow).version,"
         " (p.workflow).definition, (p.workflow).type, (p.workflow).created_at, (p.workflow).updated_at, p.created"
-        " from ratchet.publish_workflow(%s, %s, %s, %s, %s, %s) p",
-        (namespace, name, version, type_, encode(definition), bytes.fromhex(document_hash)),
+        " from ratchet.publish_workflow(%s, %s, %s, %s, %s, %s, %s, %s) p",
+        (
+            namespace,
+            name,
+            version,
+            type_,
+            encode(definition),
+            bytes.fromhex(document_hash),
+            idempotency.key_hash if idempotency else None,
+            idempotency.request_hash if idempotency else None,
+        ),
         _Published,
     )
     workflow = Workflow(**{field: getattr(row, field) for field in Workflow.__dataclass_fields__})

@@ -1,4 +1,4 @@
--- Inserts a pending run with event 1, once per idempotency key: WF408 while another request holds it, WF422 for another body.
+-- Inserts a pending run with event 1, once per idempotency key.
 create or replace function ratchet.start_run(
   p_workflow_id uuid, p_input json, p_mode text, p_key_hash bytea, p_request_hash bytea
 ) returns table (run ratchet.run_details, replayed boolean)
@@ -7,26 +7,17 @@ declare
   v_id uuid := ratchet.new_id();
   v_now timestamptz := ratchet.clock();
   v_document bytea;
-  v_key ratchet.idempotency_keys;
+  v_key ratchet.idempotency_keys := ratchet.first_answer(p_key_hash, p_request_hash);
 begin
-  if p_key_hash is not null then
-    if not pg_try_advisory_xact_lock(hashtextextended(encode(p_key_hash, 'hex'), 0)) then
-      raise exception using errcode = 'WF408', message = 'A request with this Idempotency-Key is still being worked on.';
-    end if;
-    select * into v_key from ratchet.idempotency_keys k where k.key_hash = p_key_hash;
-    if found then
-      if v_key.request_hash <> p_request_hash then
-        raise exception using errcode = 'WF422', message = 'This Idempotency-Key was used with another request body.';
-      end if;
-      return query  -- the first answer again, whatever has become of the run since
-        select row(d.id, d.workflow_id, 'pending', d.mode, d.input, null, null, 1, d.created_at, null, null)
-                 ::ratchet.run_details, true
-        from ratchet.run_details d where d.id = v_key.run_id;
-      return;
-    end if;
-    insert into ratchet.idempotency_keys (key_hash, request_hash, run_id, created_at)
-    values (p_key_hash, p_request_hash, v_id, v_now);
+  if v_key.key_hash is not null then
+    return query  -- the first answer again, whatever has become of the run since
+      select row(d.id, d.workflow_id, 'pending', d.mode, d.input, null, null, 1, d.created_at, null, null)
+               ::ratchet.run_details, true
+      from ratchet.run_details d where d.id = v_key.answer_id;
+    return;
   end if;
+  insert into ratchet.idempotency_keys (key_hash, request_hash, answer_id, created_at)
+  select p_key_hash, p_request_hash, v_id, v_now where p_key_hash is not null;
 
   select w.document into v_document from ratchet.workflows w where w.id = p_workflow_id for key share;
   if not found then

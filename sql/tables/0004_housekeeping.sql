@@ -3,9 +3,10 @@
 create table ratchet.idempotency_keys (
   key_hash      bytea primary key,
   request_hash  bytea not null,
-  run_id        uuid not null,
+  answer_id     uuid not null,
   created_at    timestamptz not null
 );
+comment on column ratchet.idempotency_keys.answer_id is 'The run that was started, or the workflow that was published.';
 -- read by delete_old_runs: keys are kept for a day
 create index idempotency_keys_by_age on ratchet.idempotency_keys (created_at);
 

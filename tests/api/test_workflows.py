@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lib import db
 from tests.api.client import Client
 from tests.api.conftest import PURE, Publish
 from tests.documents import document
@@ -145,3 +146,40 @@ async def test_keeps_a_document_to_the_letter(api: Client) -> None:
     definition = document([{"z": {"set": {"b": 2**60, "a": 1.50, "ä": "\u2028"}}}])
     workflow = (await api("POST", "/workflows", json=definition)).json()
     assert json.dumps(workflow["definition"]) == json.dumps(definition)
+
+
+KEY = {"idempotency-key": "release-7"}
+
+
+async def test_the_same_key_and_body_get_the_first_answer_again(api: Client) -> None:
+    first, again = [await api("POST", "/workflows", json=document(PURE), headers=KEY) for _ in range(2)]
+    assert (first.status, again.status) == (201, 201)
+    assert again.json() == first.json()
+
+
+async def test_a_first_answer_of_200_stays_200(api: Client, publish: Publish) -> None:
+    await publish()
+    answers = [await api("POST", "/workflows", json=document(PURE), headers=KEY) for _ in range(2)]
+    assert [found.status for found in answers] == [200, 200]
+
+
+async def test_the_same_key_with_another_body_is_422(api: Client) -> None:
+    await api("POST", "/workflows", json=document(PURE), headers=KEY)
+    assert (await api("POST", "/workflows", json=document(PURE, "other"), headers=KEY)).status == 422
+    assert len((await api("GET", "/workflows")).json()["workflows"]) == 1
+
+
+async def test_a_key_whose_workflow_was_deleted_publishes_again(api: Client) -> None:
+    await api("POST", "/workflows", json=document(PURE), headers=KEY)
+    await api("DELETE", "/workflows/test")
+    assert (await api("POST", "/workflows", json=document(PURE), headers=KEY)).status == 201
+    assert (await api("GET", "/workflows/test")).status == 200
+
+
+async def test_a_key_held_by_another_request_is_409(api: Client) -> None:
+    await api("POST", "/workflows", json=document(PURE), headers=KEY)
+    async with db.connection() as other, other.transaction():
+        await other.execute(
+            "select pg_advisory_xact_lock(hashtextextended(encode(key_hash, 'hex'), 0)) from ratchet.idempotency_keys"
+        )
+        assert (await api("POST", "/workflows", json=document(PURE), headers=KEY)).status == 409

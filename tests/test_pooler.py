@@ -1,0 +1,270 @@
+"""Everything through a real PgBouncer in transaction mode, with two connections for all of it.
+
+Transaction mode is what Neon, Supabase and Vercel hand out: each transaction may run on another connection, and
+what a session leaves behind meets a stranger. Nothing cleans up here (no reset query), so nothing may be left.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from lib import calls, dsl, engine, migrate, store, stream
+from lib.config import settings
+from lib.dev.postgres import Server
+from lib.dev.postgres_home import choose_account, find_shelter
+from lib.engine.reactor import Reactor
+from lib.engine.sweeping import sweep_all
+from lib.stream.clock import Clock
+from lib.stream.poller import Poller
+from tests import documents
+from tests.history import event_types, sql
+from tests.service import Service
+from tests.stream.tools import next_write, read_all, read_frames, seqs_of, until_idle
+
+PGBOUNCER = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin:{os.environ.get('PATH', '')}")
+PATIENCE_SECONDS = 15.0
+POOL_SIZE = 2
+
+CONFIG = """
+[databases]
+* = {server}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {pool_size}
+server_reset_query =
+max_client_conn = 200
+"""
+
+# Ends with our end of its stdin, however we ended.
+GUARD = '"$0" -q "$1" & pooler=$!; read -r _; kill $pooler; wait $pooler'
+
+# PgBouncer itself carries these from client to client; everything else a session has set is a leak.
+CARRIED = {"application_name", "client_encoding", "DateStyle", "standard_conforming_strings", "TimeZone"}
+LEFTOVERS = """
+select 'setting ' || name from pg_settings where source = 'session' and name <> all(%(carried)s)
+union all select 'ratchet.now' where current_setting('ratchet.now', true) <> ''
+union all select 'prepared ' || name from pg_prepared_statements
+union all select 'listens to ' || channel from pg_listening_channels() channel
+union all select 'cursor ' || name from pg_cursors where is_holdable
+union all select 'lock ' || locktype from pg_locks where pid = pg_backend_pid() and locktype = 'advisory'
+union all select 'table ' || relname from pg_class where relpersistence = 't' and pg_table_is_visible(oid)
+"""
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer not found: not run"),
+]
+
+
+@dataclass(frozen=True)
+class Pooler:
+    """A PgBouncer that runs in front of the embedded Postgres."""
+
+    port: int
+
+    def url(self, direct: str) -> str:
+        """The same database, through it."""
+        return f"postgresql://pooled@127.0.0.1:{self.port}/{conninfo_to_dict(direct)['dbname']}"
+
+
+@pytest.fixture(scope="module")
+def pooler(server: Server) -> Iterator[Pooler]:
+    """A pooler of this test process's own; like Postgres, it refuses to run as root."""
+    account = choose_account()
+    with tempfile.TemporaryDirectory(prefix="pooler-", dir=find_shelter(account)) as folder:
+        port = free_port()
+        config = Path(folder, "pgbouncer.ini")
+        direct = conninfo_to_dict(server.url("postgres"))
+        del direct["dbname"]  # every database by its own name
+        config.write_text(CONFIG.format(server=make_conninfo(**direct), port=port, pool_size=POOL_SIZE))
+        account.give(Path(folder))
+        with Path(folder, "log").open("wb") as log:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", GUARD, PGBOUNCER, config],
+                stdin=subprocess.PIPE, stdout=log, stderr=log,
+                user=account.uid, group=account.gid, extra_groups=account.groups,
+            )  # fmt: skip
+        try:
+            wait_for_port(port, Path(folder, "log"))
+            yield Pooler(port)
+        finally:
+            process.communicate(timeout=PATIENCE_SECONDS)
+
+
+@pytest.fixture
+async def untidy(pooler: Pooler, database: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A fresh database that this process's settings and pool reach through the pooler."""
+    monkeypatch.setenv("DATABASE_URL", pooler.url(database))
+    monkeypatch.setenv("RATCHET_ALLOW_ADDRESSES", "loopback")
+    settings.cache_clear()
+    return pooler.url(database)
+
+
+@pytest.fixture
+async def pooled(untidy: str) -> AsyncIterator[str]:
+    """The same, and whatever a test does through it, it must leave nothing in any session."""
+    yield untidy
+    assert await read_leftovers(untidy) == []
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    """A loopback service that effects may call."""
+    async with Service() as running:
+        yield running
+    await calls.close()
+
+
+@pytest.fixture
+async def poller(pooled: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Poller]:
+    """The poller behind `stream.follow`, in real time."""
+    owned = Poller(Clock())
+    monkeypatch.setattr(stream, "_poller", owned)
+    yield owned
+    await until_idle(owned)
+
+
+@pytest.fixture
+def empty(server: Server, pooler: Pooler) -> Iterator[str]:
+    """The URL, through the pooler, of a database that was never migrated."""
+    server.create_database("pooled_empty")
+    yield pooler.url(server.url("pooled_empty"))
+    server.drop_database("pooled_empty")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, log: Path) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+        else:
+            return
+    pytest.fail(f"pgbouncer did not start: {log.read_text()}")
+
+
+async def read_leftovers(url: str) -> list[str]:
+    """What sessions have left on every connection of the pool, looked at side by side."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        clients = [await psycopg.AsyncConnection.connect(url, prepare_threshold=None) for _ in range(POOL_SIZE)]
+        try:
+            found: list[tuple[int, list[str]]] = [await look(client) for client in clients]
+        finally:
+            for client in clients:
+                await client.close()
+    assert len({pid for pid, _ in found}) == POOL_SIZE  # each transaction held a connection of its own
+    return [what for _, left in found for what in left]
+
+
+async def look(client: psycopg.AsyncConnection[Any]) -> tuple[int, list[str]]:
+    """The server process this transaction, left open, runs in, and what is left there."""
+    [(pid,)] = await (await client.execute("select pg_backend_pid()")).fetchall()
+    cursor = await client.execute(LEFTOVERS, {"carried": list(CARRIED)})
+    return pid, [what for (what,) in await cursor.fetchall()]
+
+
+async def publish(definition: dict[str, Any]) -> str:
+    """Publish it; answers the workflow's id."""
+    document = dsl.compile_document(definition)
+    about = (document.namespace, document.name, document.version)
+    workflow, _ = await store.publish_workflow(*about, definition, document.type, document.hash)
+    return str(workflow.id)
+
+
+async def start(workflow: str) -> UUID:
+    run, _ = await engine.start(workflow, {}, "auto")
+    return run.id
+
+
+async def test_a_migration_goes_through_it(empty: str):
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert await migrate.migrate(empty) == [path.stem for path in migrate.table_files()]
+        assert await migrate.migrate(empty) == []
+    assert await read_leftovers(empty) == []
+
+
+async def test_eight_migrations_at_once_are_one(empty: str):
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        ran = await asyncio.gather(*(migrate.migrate(empty) for _ in range(8)))
+    assert sorted(ran, key=len) == [[]] * 7 + [[path.stem for path in migrate.table_files()]]
+    assert await read_leftovers(empty) == []
+
+
+async def test_two_sweeps_share_40_runs_and_no_effect(pooled: str, service: Service):
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        workflow = await publish(documents.document(documents.calls(service.url, 2)))
+        run_ids = await asyncio.gather(*(start(workflow) for _ in range(40)))
+        first, second = await asyncio.gather(sweep_all(Reactor(), None), sweep_all(Reactor(), None))
+        assert first.completed + second.completed == first.claimed + second.claimed == 40
+        assert len(service.keys()) == 80
+        assert set(service.keys().values()) == {1}
+        for run_id in run_ids[::10]:
+            assert (await event_types(run_id))[-1] == "workflow.completed"
+
+
+async def test_a_stream_follows_a_run_to_complete(pooled: str, service: Service, poller: Poller):
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        run_id = await start(await publish(documents.document(documents.calls(service.url, 3))))
+        service.gate.clear()
+        sweep = asyncio.create_task(sweep_all(Reactor(), None))
+        await service.arrived.wait()
+        client = await stream.follow(run_id, None, None)
+        assert client
+        seen = read_frames(await next_write(client)) + read_frames(await next_write(client))
+        assert [frame.kind for frame in seen] == ["connected", "update"]
+        assert seen[-1].body["run"]["status"] == "running"
+        service.gate.set()
+        seen += await read_all(client)
+        assert (await sweep).completed == 1
+    assert seen[-1].kind == "complete"
+    assert seqs_of(seen) == list(range(1, seen[-1].id + 1))
+
+
+async def test_many_clients_share_its_two_connections(pooled: str, database: str):
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await asyncio.gather(*(sql("select pg_sleep(0.01)") for _ in range(20)))
+        async with await psycopg.AsyncConnection.connect(database) as direct:
+            cursor = await direct.execute(
+                "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+            )
+            assert await cursor.fetchone() == (POOL_SIZE,)
+
+
+@pytest.mark.parametrize(
+    ("leak", "said"),
+    [
+        ("set lock_timeout = '5s'", "setting lock_timeout"),
+        ("set ratchet.now = '2030-01-01'", "ratchet.now"),
+        ("listen here", "listens to here"),
+        ("prepare this as select 1", "prepared this"),
+        ("select pg_advisory_lock(1)", "lock advisory"),
+        ("create temp table here ()", "table here"),
+    ],
+)
+async def test_what_a_session_leaves_would_be_found(untidy: str, leak: str, said: str):
+    await sql(leak)
+    assert said in await read_leftovers(untidy)
