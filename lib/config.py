@@ -12,7 +12,7 @@ from functools import cache
 
 from lib.errors import NotConfigured
 
-SCOPES = frozenset({"workflows:read", "workflows:write", "runs:read", "runs:write"})
+SCOPES = frozenset({"workflows:read", "workflows:write", "runs:read", "runs:write", "events:write"})
 ADDRESSES = frozenset({"loopback", "private"})
 _UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600}
 
@@ -39,6 +39,7 @@ class Settings:
     max_streams: int
     max_connections: int
     retention_days: int
+    event_days: int
 
     @property
     def longest_effect_seconds(self) -> float:
@@ -74,6 +75,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         max_streams=_whole(env, "RATCHET_MAX_STREAMS", 900, least=1),
         max_connections=_whole(env, "RATCHET_MAX_CONNECTIONS", 4, least=1),
         retention_days=_whole(env, "RATCHET_RETENTION_DAYS", 30, least=1),
+        event_days=_whole(env, "RATCHET_EVENT_DAYS", 1, least=1),
     )
 
 

@@ -1,7 +1,9 @@
 """The only module that speaks our SQL: one typed function per SQL function, and the plain reads."""
 
 from lib.store.commits import Claimed, Entry, StepRow, Verdict, claim_runs, commit_batch
+from lib.store.events import Delivery, delete_old_events, deliver_events
 from lib.store.history import Change, Event, Step, list_events, list_steps, read_changes
+from lib.store.mail import Child, Mail, read_inbox
 from lib.store.operations import (
     Diagnosis,
     Health,
@@ -33,12 +35,15 @@ from lib.store.workflows import (
 
 __all__ = [
     "Change",
+    "Child",
     "Claimed",
+    "Delivery",
     "Diagnosis",
     "Entry",
     "Event",
     "Health",
     "Idempotency",
+    "Mail",
     "Run",
     "Step",
     "StepRow",
@@ -48,8 +53,10 @@ __all__ = [
     "cancel_run",
     "claim_runs",
     "commit_batch",
+    "delete_old_events",
     "delete_old_runs",
     "delete_workflow",
+    "deliver_events",
     "find_workflow",
     "get_run",
     "list_events",
@@ -61,6 +68,7 @@ __all__ = [
     "read_diagnosis",
     "read_document",
     "read_health",
+    "read_inbox",
     "record_sweep",
     "resume_run",
     "retry_run",

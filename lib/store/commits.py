@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from lib import db
+from lib.config import settings
+from lib.store.mail import Mail, write_mail
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A run that is now ours; `state` is None for a run that never began, `now` is the database's clock."""
+    """A run that is now ours; `state` is None for a run that never began, `now` is the database's clock.
+
+    `awaited`: its parent waits for its end; `children` are the effects that have started one.
+    """
 
     run_id: UUID
     workflow_id: UUID
@@ -25,6 +30,9 @@ class Claimed:
     input: Any
     state: Any
     now: datetime
+    awaited: bool
+    children: list[int]
+    inbox: list[dict[str, Any]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,8 @@ class Entry:
     """What one run did since its last commit.
 
     `base` is the seq it stood at, `events` JSON objects as text, `released` lets the lease go with `due_at` as its
-    next time, `state`/`result`/`error` are JSON text.
+    next time, `state`/`result`/`error` are JSON text. An entry of a run that listens, emits, or has a parent or
+    children carries `mail`, even if there is nothing in it.
     """
 
     run_id: UUID
@@ -60,17 +69,40 @@ class Entry:
     error: str | None = None
     grants_used: int = 0
     steps: Sequence[StepRow] = field(default=())
+    mail: Mail | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of an entry: `held` is False when the run is no longer ours (or was let go by this very entry)."""
+    """What became of an entry: `held` is False when the run is no longer ours (or was let go by this very entry).
+
+    Of an entry with mail also: whether its run has mail that it has not read, and whom its batch has woken.
+    """
 
     run_id: UUID
     held: bool
     seq: int
     suspend_requested: bool
     now: datetime
+    mail: bool = False
+    woken: Sequence[UUID] = ()
+
+
+_COMMIT: LiteralString = (
+    "select * from ratchet.commit_batch("
+    "%s, %s, %s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[],"
+    " %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::int[],"
+    " %s::uuid[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[],"
+    " %s::timestamptz[], %s::timestamptz[])"
+)
+_COMMIT_WITH_MAIL: LiteralString = (
+    "select * from ratchet.commit_with_mail("
+    "%s, %s, %s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[],"
+    " %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::int[],"
+    " %s::uuid[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[],"
+    " %s::timestamptz[], %s::timestamptz[],"
+    " %s::json, %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s)"
+)
 
 
 async def claim_runs(
@@ -86,35 +118,37 @@ async def claim_runs(
 
 async def commit_batch(lease: UUID, lease_seconds: int, entries: Sequence[Entry]) -> list[Verdict]:
     """Commit every entry whose run is still held at its base; the others change nothing."""
+    columns = _write_entries(lease, lease_seconds, entries)
+    mails = [(entry.run_id, entry.mail) for entry in entries if entry.mail]
+    if not mails:
+        return await db.fetch(_COMMIT, columns, Verdict)
+    return await db.fetch(_COMMIT_WITH_MAIL, (*columns, *write_mail(mails), settings().event_days), Verdict)
+
+
+def _write_entries(lease: UUID, lease_seconds: int, entries: Sequence[Entry]) -> tuple[Any, ...]:
+    """The entries as one array per column."""
     steps = [(entry.run_id, step) for entry in entries for step in entry.steps]
-    return await db.fetch(
-        "select * from ratchet.commit_batch(%s, %s, %s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[],"
-        " %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::int[],"
-        " %s::uuid[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[],"
-        " %s::timestamptz[], %s::timestamptz[])",
-        (
-            lease,
-            lease_seconds,
-            [entry.run_id for entry in entries],
-            [entry.base for entry in entries],
-            [len(entry.events) for entry in entries],
-            [",".join(entry.events) for entry in entries],
-            [entry.status for entry in entries],
-            [entry.released for entry in entries],
-            [entry.due_at for entry in entries],
-            [entry.state for entry in entries],
-            [entry.result for entry in entries],
-            [entry.error for entry in entries],
-            [entry.grants_used for entry in entries],
-            [run_id for run_id, _ in steps],
-            [step.reference for _, step in steps],
-            [step.visit for _, step in steps],
-            [step.attempt for _, step in steps],
-            [step.function for _, step in steps],
-            [step.output for _, step in steps],
-            [step.error for _, step in steps],
-            [step.started_at for _, step in steps],
-            [step.finished_at for _, step in steps],
-        ),
-        Verdict,
+    return (
+        lease,
+        lease_seconds,
+        [entry.run_id for entry in entries],
+        [entry.base for entry in entries],
+        [len(entry.events) for entry in entries],
+        [",".join(entry.events) for entry in entries],
+        [entry.status for entry in entries],
+        [entry.released for entry in entries],
+        [entry.due_at for entry in entries],
+        [entry.state for entry in entries],
+        [entry.result for entry in entries],
+        [entry.error for entry in entries],
+        [entry.grants_used for entry in entries],
+        [run_id for run_id, _ in steps],
+        [step.reference for _, step in steps],
+        [step.visit for _, step in steps],
+        [step.attempt for _, step in steps],
+        [step.function for _, step in steps],
+        [step.output for _, step in steps],
+        [step.error for _, step in steps],
+        [step.started_at for _, step in steps],
+        [step.finished_at for _, step in steps],
     )

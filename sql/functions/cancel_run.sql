@@ -1,10 +1,12 @@
--- Ends a live run as cancelled; its holder, if any, loses the lease and with it every result not yet committed.
+-- Ends a live run, and the children it waits for, as cancelled; its holder, if any, loses the lease and with it every result not yet committed.
 create or replace function ratchet.cancel_run(p_id uuid) returns ratchet.run_details
 language plpgsql as $$
 declare
-  v_run ratchet.runs := ratchet.locked_run(p_id);
+  v_run ratchet.runs;
   v_details ratchet.run_details;
 begin
+  perform ratchet.lock_runs(ratchet.related_runs(array[p_id]));
+  v_run := ratchet.locked_run(p_id);
   if v_run.status in ('completed', 'failed', 'cancelled') then
     perform ratchet.refuse_transition(v_run.status, 'cancelled');
   end if;
@@ -14,6 +16,7 @@ begin
   where id = p_id;
   delete from ratchet.run_states where run_id = p_id;
   perform ratchet.append_event(p_id, v_run.seq + 1, 'workflow.cancelled');
+  perform ratchet.end_runs(array[p_id]);
   select * into v_details from ratchet.run_details where id = p_id;
   return v_details;
 end;

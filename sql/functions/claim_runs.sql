@@ -1,14 +1,16 @@
 -- Takes up to p_limit due runs under this lease, oldest first, passing by what others are taking; p_only narrows it to these runs.
+-- `children` are the effects that have started one; `inbox` is null for a run that nobody writes to.
 create or replace function ratchet.claim_runs(p_lease uuid, p_limit integer, p_lease_seconds integer, p_only uuid[])
 returns table (
   run_id uuid, workflow_id uuid, document bytea, mode text, seq bigint, claims integer, grants integer,
-  suspend_requested boolean, created_at timestamptz, input json, state json, now timestamptz
+  suspend_requested boolean, created_at timestamptz, input json, state json, now timestamptz,
+  awaited boolean, children integer[], inbox json
 )
 language plpgsql as $$
 declare
   v_now timestamptz := ratchet.clock();
+  v_claimed uuid[];
 begin
-  return query
   with due as (
     select r.id from ratchet.runs r
     where r.status in ('pending', 'running', 'waiting') and r.due_at <= v_now
@@ -22,14 +24,19 @@ begin
         due_at = v_now + make_interval(secs => p_lease_seconds),
         started_at = coalesce(r.started_at, v_now)
     from due where r.id = due.id
-    returning r.*
+    returning r.id
   )
+  select array_agg(c.id) into v_claimed from claimed c;
+  return query  -- a second statement: it sees what was committed before the rows were locked, mail above all
   select c.id, c.workflow_id, c.document, c.mode, c.seq, c.claims::integer, c.grants::integer,
          c.suspend_requested, c.created_at,
          case when s.state is null then p.input end,  -- a state carries the input already
-         s.state, v_now
-  from claimed c
+         s.state, v_now, c.awaited,
+         array(select h.parent_effect from ratchet.runs h where h.parent_id = c.id),
+         case when exists (select from ratchet.inbox i where i.run_id = c.id) then ratchet.read_inbox(c.id) end
+  from ratchet.runs c
   join ratchet.run_payloads p on p.run_id = c.id
-  left join ratchet.run_states s on s.run_id = c.id;
+  left join ratchet.run_states s on s.run_id = c.id
+  where c.id = any (v_claimed);
 end;
 $$;

@@ -3,6 +3,7 @@ create or replace function ratchet.delete_workflow(p_id uuid, p_cascade boolean)
 language plpgsql as $$
 declare
   v_live uuid[];
+  v_id uuid;
 begin
   perform 1 from ratchet.workflows where id = p_id for update;  -- start_run takes a share lock: no run slips in
   if not found then
@@ -14,7 +15,9 @@ begin
     raise exception using errcode = 'WF409', message = format(
       '%s runs of this workflow are live; cancel them, or delete with ?cascade=cancel.', cardinality(v_live));
   end if;
-  perform ratchet.cancel_run(live.id) from unnest(v_live) as live (id);
+  foreach v_id in array v_live loop  -- one by one: a child may end with its parent
+    perform ratchet.cancel_run(r.id) from ratchet.runs r where r.id = v_id and r.status not in ('completed', 'failed', 'cancelled');
+  end loop;
   delete from ratchet.workflows where id = p_id;
 end;
 $$;
