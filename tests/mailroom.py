@@ -1,4 +1,4 @@
-"""Runs that are moved by hand, for tests of mail: started, claimed and committed through the store, without a machine."""
+"""Runs moved by hand, for tests of mail: started, claimed and committed through the store, without a machine."""
 
 import asyncio
 import hashlib
