@@ -64,12 +64,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of an entry: `held` is False when the run is no longer ours (or was let go by this very entry)."""
+    """What became of an entry: `held` is False when the run is no longer ours (or was let go by this very entry).
+
+    `lease_left` is how many seconds are left of a lease that goes on.
+    """
 
     run_id: UUID
     held: bool
     seq: int
     suspend_requested: bool
+    lease_left: float | None
     now: datetime
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -160,23 +161,24 @@ async def test_a_lease_is_counted_from_when_the_database_gave_it(
     monkeypatch.setenv("RATCHET_LEASE", "1")
     settings.cache_clear()
     await start(document(calls(service.url, 1)))
-    claim_runs, first = store.claim_runs, []
+    commit_batch, first = store.commit_batch, []
 
-    async def slow_answer(*arguments, **more):
-        claimed = await claim_runs(*arguments, **more)
+    async def slow_answer(*arguments):
+        verdicts = await commit_batch(*arguments)
         if not first:
             first.append(True)
             await asyncio.sleep(0.7)
-        return claimed
+        return verdicts
 
-    monkeypatch.setattr(store, "claim_runs", slow_answer)
+    monkeypatch.setattr(store, "commit_batch", slow_answer)
     service.gate.clear()
     sweep = asyncio.create_task(sweep_all(reactor, None))
     await service.arrived.wait()
     await asyncio.sleep(0.4)
-    assert (await sweep_all(Reactor(), None)).claimed == 0
+    taken_over = await store.claim_runs(uuid4(), limit=1, lease_seconds=60)
     service.gate.set()
     await sweep
+    assert taken_over == []
     assert set(service.keys().values()) == {1}
 
 
@@ -189,3 +191,27 @@ async def test_a_retention_that_fails_does_not_fail_the_sweep(
     monkeypatch.setattr(store, "delete_old_runs", down)
     await start(document(calls(service.url, 1)))
     assert (await sweep_all(reactor, None)).completed == 1
+
+
+async def test_a_request_that_is_cut_off_while_it_claims_keeps_nothing(
+    start, reactor: Reactor, service: Service, monkeypatch: pytest.MonkeyPatch
+):
+    run_id = await start(document(calls(service.url, 1)))
+    claim_runs, asked, answer = store.claim_runs, asyncio.Event(), asyncio.Event()
+
+    async def slow_answer(*arguments, **more):
+        claimed = await claim_runs(*arguments, **more)
+        asked.set()
+        await answer.wait()
+        return claimed
+
+    monkeypatch.setattr(store, "claim_runs", slow_answer)
+    request = asyncio.create_task(advance_one(reactor, run_id, None))
+    await asked.wait()
+    request.cancel()
+    await asyncio.wait({request})
+    answer.set()
+    async with asyncio.timeout(5):
+        while await sql(FREE) != [(True,)]:
+            await asyncio.sleep(0.01)
+    assert service.requests == []

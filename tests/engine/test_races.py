@@ -8,7 +8,6 @@ import pytest
 
 from lib import store
 from lib.store import Entry
-from tests.engine.conftest import start  # noqa: F401  the fixture
 from tests.documents import document
 from tests.history import sql
 
@@ -19,7 +18,9 @@ NAP = [{"nap": {"wait": {"days": 1}}}]
 async def blocked() -> None:
     """Until somebody waits for a lock."""
     async with asyncio.timeout(5):
-        while not await sql("select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"):
+        while not await sql(
+            "select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        ):
             await asyncio.sleep(0.01)
 
 
