@@ -69,7 +69,7 @@ async def connection() -> AsyncIterator[Connection]:
         known = ERRORS.get(exc.sqlstate or "")
         if known:
             raise known(exc.diag.message_primary) from exc
-        if isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError | PoolTimeout):
+        if _is_away(exc):
             raise DatabaseDown from exc
         raise
     except TimeoutError as exc:
@@ -77,6 +77,12 @@ async def connection() -> AsyncIterator[Connection]:
     finally:
         if (spent := _spent.get()) is not None:
             spent[0] += (time.perf_counter() - begin) * 1000
+
+
+def _is_away(exc: psycopg.Error) -> bool:
+    """Whether the same statement may work later; what is too large or too deep (class 54) never will."""
+    passing = isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError | PoolTimeout)
+    return passing and not (exc.sqlstate or "").startswith("54")
 
 
 def measure() -> None:

@@ -26,7 +26,8 @@ async def perform(hold: Hold, effect: dsl.Effect, clock: Callable[[], datetime])
         output = _encode_output(value)
         arrival = dsl.Result(effect.id, value)
     except dsl.Fault as fault:
-        arrival, error = dsl.Failure(effect.id, fault), encode(fault.to_json())
+        known, error = _encode_fault(fault)
+        arrival = dsl.Failure(effect.id, known)
     step = StepRow(effect.reference, effect.visit, effect.attempt, effect.function, output, error, started_at, clock())
     return arrival, step
 
@@ -50,9 +51,27 @@ async def _call(hold: Hold, effect: dsl.Effect) -> object:
         raise faults.timeout(f"The call did not end within {seconds:g} s.") from None
     except dsl.Fault:
         raise
+    except asyncio.CancelledError:
+        if _stopped():
+            raise
+        raise faults.runtime("The call was cancelled from inside.") from None
     except Exception as exc:
         log("call.bug", run_id=hold.run_id, reference=effect.reference, error=repr(exc))
         raise faults.runtime("The call failed: internal error.") from exc
+
+
+def _stopped() -> bool:
+    """Whether it is us who cancelled this effect; a task that its own code cancels must still be answered."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _encode_fault(fault: dsl.Fault) -> tuple[dsl.Fault, str]:
+    try:
+        return fault, encode(fault.to_json())
+    except (ValueError, TypeError):
+        plain = faults.runtime("The call failed with an error that is not JSON.")
+        return plain, encode(plain.to_json())
 
 
 def _encode_output(value: object) -> str:

@@ -7,7 +7,6 @@ that do the next effects start.
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -34,11 +33,19 @@ class Turn:
 
     entry: Entry | None
     starts: list[dsl.Effect] = field(default_factory=list)
+    again: bool = False  # the machine has more to do: look at it again soon
 
 
 def effect_seconds(effect: dsl.Effect) -> float:
     """How long this effect may take: its own timeout, else a minute, if a minute fits an invocation."""
     return effect.timeout_seconds or min(DEFAULT_EFFECT_SECONDS, settings().longest_effect_seconds)
+
+
+def faulted_event(fault: dsl.Fault) -> str:
+    """The last event of a run whose machine did not get to say that it faulted."""
+    problem = fault.to_json()
+    data = {key: problem[key] for key in ("type", "status", "title") if key in problem}
+    return encode({"type": "io.serverlessworkflow.workflow.faulted.v1", "data": {"error": data}})
 
 
 def failure_entry(
@@ -50,11 +57,8 @@ def failure_entry(
     *,
     state: str | None = None,
 ) -> Entry:
-    """The end of a run that faulted; its last event says so, also where the machine did not get to say it."""
+    """The end of a run that faulted."""
     problem = fault.to_json()
-    if not events:
-        data = {key: problem[key] for key in ("type", "status", "title") if key in problem}
-        events = [encode({"type": "io.serverlessworkflow.workflow.faulted.v1", "data": {"error": data}})]
     return Entry(
         run_id,
         base,
@@ -71,7 +75,7 @@ def failure_entry(
 class Hold:
     """A claimed run: its machine's state, the effects in flight, and what came back since the last commit."""
 
-    def __init__(self, claimed: Claimed, document: dsl.Document, session: Session) -> None:
+    def __init__(self, claimed: Claimed, document: dsl.Document, session: Session, leased_until: float) -> None:
         self.claimed = claimed
         self.run_id = claimed.run_id
         self.session = session
@@ -81,19 +85,28 @@ class Hold:
         self.grants = claimed.grants
         self.suspending = claimed.suspend_requested
         self.running: dict[int, asyncio.Task[None]] = {}
-        self.leased_until = 0.0
+        self.leased_until = leased_until
         self._arrivals: list[dsl.Arrival] = []
+        self._arrived: list[StepRow] = []
+        # what the moves since the last entry came to
+        self._events: list[str] = []
         self._steps: list[StepRow] = []
+        self._grants_used = 0
 
     def receive(self, arrival: dsl.Arrival, step: StepRow) -> None:
         """An effect has ended; counts at the next turn."""
         self.running.pop(arrival.effect_id, None)
         self._arrivals.append(arrival)
-        self._steps.append(step)
+        self._arrived.append(step)
 
     def wake_at(self) -> datetime | None:
         """When the machine wants to be looked at even if nothing comes back."""
         return dsl.wake_at(self.state) if self.state else None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing new may start: a suspension was asked for, or the invocation ends."""
+        return self.suspending or self.session.left
 
     def stop_effects(self) -> None:
         """Cancel what is in flight: its results no longer count."""
@@ -105,38 +118,44 @@ class Hold:
         """Nothing happened, but the lease is to go on."""
         return Entry(self.run_id, self.base, (), "running")
 
-    def handback(self, now: datetime) -> Entry:
-        """Somebody else shall go on, at once; what was in flight will run again."""
-        return Entry(self.run_id, self.base, (), "running", released=True, due_at=now)
+    def turn(self, now: datetime) -> Turn:
+        """Move the machine as far as one budget goes; a bug in there fails this run, not its neighbours.
 
-    async def turn(self, now: datetime) -> Turn:
-        """Move the machine as far as it goes without the world; a bug in there fails this run, not its neighbours."""
-        arrivals, self._arrivals = self._arrivals, []
-        steps, self._steps = self._steps, []
+        It never awaits: an effect that came back in between would be neither running nor answered.
+        """
+        if self.session.left:
+            self.stop_effects()
         try:
-            events, outcome = await self._move(arrivals, now)
-            return self._decide(events, outcome, steps, len(arrivals), now)
+            transition = self._move(now)
+            if transition.more:
+                return self._pause(now)
+            return self._decide(transition.outcome, now)
         except dsl.Fault as fault:
-            return self._fail(fault, [], steps)
+            return self._fail(fault, faulted_event(fault))
         except Exception as exc:
             log("engine.bug", run_id=self.run_id, error=repr(exc))
-            return self._fail(faults.runtime("The workflow could not be advanced: internal error."), [], steps)
+            bug = faults.runtime("The workflow could not be advanced: internal error.")
+            return self._fail(bug, faulted_event(bug))
 
-    async def _move(self, arrivals: list[dsl.Arrival], now: datetime) -> tuple[list[str], dsl.Outcome | None]:
-        transition = self._first_move(arrivals, now)
-        events: list[str] = []
-        while True:
-            self.state = transition.state
-            events += [encode({"type": event.type, "data": event.data}) for event in transition.events]
-            for effect_id in transition.cancelled:
-                if task := self.running.pop(effect_id, None):
-                    task.cancel()
-            if not transition.more:
-                return events, transition.outcome
-            await asyncio.sleep(0)  # a long loop of pure tasks lets others go on in between
-            transition = dsl.advance(self.document, self.state, (), now=now)
+    def _move(self, now: datetime) -> dsl.Transition:
+        arrivals, self._arrivals = self._arrivals, []
+        arrived, self._arrived = self._arrived, []
+        transition = self._next_transition(arrivals, now)
+        events = [encode({"type": event.type, "data": event.data}) for event in transition.events]
+        # Nothing fails from here on: results count together with the state they led to, or not at all.
+        self.state = transition.state
+        self._events += events
+        self._steps += arrived
+        cut_off = [task for task in (self.running.pop(id_, None) for id_ in transition.cancelled) if task]
+        for task in cut_off:
+            task.cancel()
+        if self.claimed.mode == "manual":
+            used = len(arrivals) + len(cut_off)
+            self._grants_used += used
+            self.grants = max(self.grants - used, 0)
+        return transition
 
-    def _first_move(self, arrivals: list[dsl.Arrival], now: datetime) -> dsl.Transition:
+    def _next_transition(self, arrivals: list[dsl.Arrival], now: datetime) -> dsl.Transition:
         if self.state is None:
             if self.claimed.claims > CLAIMS_WITHOUT_PROGRESS:
                 raise self._quarantine()
@@ -153,27 +172,26 @@ class Hold:
             "ended before it could commit anything (killed, out of memory, or too slow)."
         )
 
-    def _decide(
-        self,
-        events: list[str],
-        outcome: dsl.Outcome | None,
-        steps: list[StepRow],
-        finished: int,
-        now: datetime,
-    ) -> Turn:
+    def _pause(self, now: datetime) -> Turn:
+        """A long loop of pure tasks: others go on in between, and another invocation if this one ends."""
+        if self.session.fits(0):
+            return Turn(None, again=True)
+        self.session.out_of_time = True
+        self.stop_effects()
+        return Turn(self._entry(status="running", released=True, due_at=now, save=True))
+
+    def _decide(self, outcome: dsl.Outcome | None, now: datetime) -> Turn:
         if isinstance(outcome, dsl.Faulted):
-            return self._fail(outcome.fault, events, steps)
+            return self._fail(outcome.fault)
         if isinstance(outcome, dsl.Completed):
-            return Turn(self._entry(events, steps, status="completed", released=True, result=encode(outcome.output)))
+            return Turn(self._entry(status="completed", released=True, result=encode(outcome.output)))
         assert self.state is not None  # noqa: S101  set by every move
-        used = finished if self.claimed.mode == "manual" else 0
-        self.grants = max(self.grants - used, 0)
         idle = [effect for effect in dsl.open_effects(self.state) if effect.id not in self.running]
         starts = self._admit(idle)
         if starts or self.running:
-            entry = self._entry(events, steps, status="running", grants_used=used) if events else None
+            entry = self._entry(status="running") if self._events else None
             return Turn(entry, starts)
-        return Turn(self._release(events, steps, idle, used, now))
+        return Turn(self._release(idle, now))
 
     def _admit(self, idle: list[dsl.Effect]) -> list[dsl.Effect]:
         """Which may start now: none while suspending, in manual mode those granted, only what fits the deadline."""
@@ -184,28 +202,39 @@ class Hold:
             idle = [effect for effect in idle if effect.id in granted]
         return [effect for effect in idle if self.session.fits(effect_seconds(effect))]
 
-    def _release(
-        self, events: list[str], steps: list[StepRow], idle: list[dsl.Effect], used: int, now: datetime
-    ) -> Entry:
+    def _release(self, idle: list[dsl.Effect], now: datetime) -> Entry:
         """Nothing can be done now: say when, or after whose call, it goes on."""
-        release = partial(self._entry, events, steps, released=True, grants_used=used)
         if not idle:
             wake_at = self.wake_at()
             if wake_at is None:
                 raise faults.runtime("The workflow waits for nothing: internal error.")
-            return release(status="waiting", due_at=wake_at)
+            return self._entry(status="waiting", released=True, due_at=wake_at)
         if self.claimed.mode == "manual" and not self.suspending and self.grants == 0:
-            events.append(_SUSPENDED)
-            return release(status="suspended")
-        self.session.out_of_time = not self.suspending
-        return release(status="running", due_at=now)
+            self._events.append(_SUSPENDED)
+            return self._entry(status="suspended", released=True)
+        self.session.out_of_time |= not self.suspending
+        return self._entry(status="running", released=True, due_at=now)
 
-    def _fail(self, fault: dsl.Fault, events: list[str], steps: list[StepRow]) -> Turn:
+    def _fail(self, fault: dsl.Fault, *untold: str) -> Turn:
         state = encode(self.state.dump()) if self.state else None
-        return Turn(failure_entry(self.run_id, self.base, fault, events, steps, state=state))
+        events = [*self._events, *untold]
+        return Turn(failure_entry(self.run_id, self.base, fault, events, self._steps, state=state))
 
-    def _entry(self, events: list[str], steps: list[StepRow], *, status: str, **more: Any) -> Entry:
-        state = encode(self.state.dump()) if self.state and events and status != "completed" else None
+    def _entry(self, *, status: str, save: bool = False, **more: Any) -> Entry:
+        """What was done since the last entry."""
+        save = status != "completed" and (save or bool(self._events))
+        state = encode(self.state.dump()) if self.state and save else None
         if state and len(state) > LARGEST_STATE_BYTES:
             raise faults.runtime(f"The run's data has grown to {len(state)} bytes; the limit is {LARGEST_STATE_BYTES}.")
-        return Entry(self.run_id, self.base, events, status, state=state, steps=steps, **more)
+        entry = Entry(
+            self.run_id,
+            self.base,
+            self._events,
+            status,
+            state=state,
+            steps=self._steps,
+            grants_used=self._grants_used,
+            **more,
+        )
+        self._events, self._steps, self._grants_used = [], [], 0
+        return entry

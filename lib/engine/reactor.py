@@ -6,18 +6,19 @@ the queue longer (group commit).
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from lib import dsl, store
+from lib import dsl
 from lib.config import settings
 from lib.engine.clock import DatabaseClock
+from lib.engine.committing import Answer, commit
 from lib.engine.effects import perform
-from lib.engine.hold import Hold, Turn
+from lib.engine.hold import Hold, Turn, effect_seconds
 from lib.engine.session import Session
-from lib.errors import DatabaseDown
 from lib.log import log
-from lib.store import Entry, Verdict
+from lib.store import Entry
 
 # Effects in flight per process: 1,024 file descriptors are all an instance has.
 MAX_EFFECTS = 128
@@ -25,6 +26,10 @@ MAX_EFFECTS = 128
 MAX_BATCH = 500
 # Renew a little after half of the lease is used, so that the database, which decides, agrees that it is.
 _RENEW_AT = 0.45
+# After this much computing in a row, this process's connections and streams have their turn.
+_TURN_SECONDS = 0.005
+# An instance that is shut down has little time, and none for a database that is away.
+SHUTDOWN_SECONDS = 2.0
 
 
 class Reactor:
@@ -48,14 +53,27 @@ class Reactor:
         """A session for one invocation; close it when its runs are let go."""
         session = Session(deadline)
         self._sessions.add(session)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+        self._keep_running()
         return session
 
-    def close_session(self, session: Session) -> None:
-        """The invocation ends."""
-        self._sessions.discard(session)
-        self._wake.set()
+    async def close_session(self, session: Session) -> None:
+        """The invocation ends; what it still holds, because it was cut off, is handed back first."""
+        self._leave(session)
+        try:
+            await session.drain()
+        finally:
+            self._sessions.discard(session)
+            self._wake.set()
+
+    def _leave(self, session: Session) -> None:
+        session.leave()
+        for hold in self._holds.values():
+            if hold.session is session:
+                self._mark(hold)
+
+    def _keep_running(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
 
     def hear(self, now: datetime) -> None:
         """Take over the database's clock."""
@@ -63,23 +81,38 @@ class Reactor:
 
     def adopt(self, hold: Hold) -> None:
         """Advance this run from now on."""
-        if stale := self._holds.pop(hold.run_id, None):  # our own lease ran out while this instance was frozen
-            stale.stop_effects()
-            stale.session.let_go(hold.run_id, "lost", None)
-        hold.leased_until = time.monotonic() + settings().lease_seconds
+        held = self._holds.get(hold.run_id)
+        if held:  # our own lease ran out: this instance was frozen, or very busy
+            held.session.let_go(hold.run_id, "lost", None)
         hold.session.held.add(hold.run_id)
+        if held and held.base == hold.base:  # nobody has moved the run since: what is in flight still counts
+            held.session, held.leased_until, held.suspending = hold.session, hold.leased_until, hold.suspending
+            hold = held
+        elif held:
+            held.stop_effects()
         self._holds[hold.run_id] = hold
         self._mark(hold)
+        self._keep_running()
 
     def _mark(self, hold: Hold) -> None:
-        self._ready[hold.run_id] = hold
-        self._wake.set()
+        if self._holds.get(hold.run_id) is hold:
+            self._ready[hold.run_id] = hold
+            self._wake.set()
 
     async def _run(self) -> None:
-        while self._sessions:
+        while self._sessions or self._holds:
             await self._sleep()
             if ready := self._take_ready():
-                await self._turn(ready)
+                try:
+                    await self._turn(ready)
+                except Exception as exc:  # sessions wait for these runs: let them go, their leases run out
+                    log("engine.bug", error=repr(exc))
+                    self._lose(ready)
+
+    def _lose(self, holds: list[Hold]) -> None:
+        for hold in holds:
+            if self._holds.get(hold.run_id) is hold:
+                self._drop(hold, "lost", None)
 
     async def _sleep(self) -> None:
         """Until something is ready, a timer is due, or a lease wants renewing."""
@@ -117,69 +150,53 @@ class Reactor:
 
     async def _turn(self, holds: list[Hold]) -> None:
         clock, now = self._clock.now(), time.monotonic()
-        turns = [(hold, await hold.turn(clock)) for hold in holds]
-        for hold, turn in turns:
+        turns: list[tuple[Hold, Turn]] = []
+        yielded = now
+        for hold in holds:
+            try:
+                turn = hold.turn(clock)
+            except Exception as exc:
+                log("engine.bug", run_id=hold.run_id, error=repr(exc))
+                self._lose([hold])
+                continue
             if turn.entry is None and self._renew_in(hold, now) <= 0:
                 turn.entry = hold.renewal()
+            turns.append((hold, turn))
+            if time.monotonic() - yielded > _TURN_SECONDS:
+                await asyncio.sleep(0)
+                yielded = time.monotonic()
         entries = [turn.entry for _, turn in turns if turn.entry]
-        verdicts = {verdict.run_id: verdict for verdict in await self._commit(entries)} if entries else {}
+        answers = {answer.verdict.run_id: answer for answer in await self._commit(entries)} if entries else {}
         for hold, turn in turns:
-            self._settle(hold, turn, verdicts.get(hold.run_id))
+            self._settle(hold, turn, answers.get(hold.run_id))
 
-    async def _commit(self, entries: list[Entry]) -> list[Verdict]:
-        """Commit, again while the database is away: an entry whose answer was lost is never done twice."""
-        give_up_at = time.monotonic() + settings().lease_seconds
-        pause = 0.1
-        while True:
-            try:
-                verdicts = await store.commit_batch(self.lease, settings().lease_seconds, entries)
-            except DatabaseDown:
-                if time.monotonic() > give_up_at:
-                    log("engine.commit_given_up", runs=len(entries))
-                    return []
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
-            except Exception as exc:
-                return await self._commit_apart(entries, exc)
-            else:
-                self.commits += 1
-                self._clock.hear(verdicts[0].now)
-                return verdicts
+    async def _commit(self, entries: list[Entry]) -> list[Answer]:
+        answers = await commit(self.lease, entries, self.hear)
+        self.commits += bool(answers)
+        return answers
 
-    async def _commit_apart(self, entries: list[Entry], exc: Exception) -> list[Verdict]:
-        """The database refused the batch: let only the run that it refuses suffer (its claims will be counted)."""
-        if len(entries) == 1:
-            log("engine.entry_refused", run_id=entries[0].run_id, error=repr(exc))
-            return []
-        return [verdict for entry in entries for verdict in await self._commit([entry])]
-
-    def _settle(self, hold: Hold, turn: Turn, verdict: Verdict | None) -> None:
+    def _settle(self, hold: Hold, turn: Turn, answer: Answer | None) -> None:
         """After the commit: start what it said would start, or let go."""
-        entry = turn.entry
+        entry, verdict = turn.entry, answer.verdict if answer else None
         if self._holds.get(hold.run_id) is not hold:
             return
         if entry and not (verdict and verdict.held):
             self._drop(hold, "lost", None)
             return
-        if verdict:
+        if answer and verdict:
             hold.base = verdict.seq
             hold.suspending = verdict.suspend_requested
-            self._renewed(hold)
+            hold.leased_until = answer.leased_until
         if entry and entry.events:
             hold.session.report.advanced += 1
         if entry and entry.released:
             self._drop(hold, entry.status, entry.due_at)
-        elif hold.suspending and not hold.running:
+        elif turn.again or (hold.stopping and not hold.running):
             self._mark(hold)
-        elif not hold.suspending:
+        elif not hold.stopping:
             for effect in turn.starts:
                 hold.session.report.effects += 1
                 hold.running[effect.id] = asyncio.create_task(self._perform(hold, effect))
-
-    def _renewed(self, hold: Hold) -> None:
-        now = time.monotonic()
-        if hold.leased_until - now < settings().lease_seconds / 2:
-            hold.leased_until = now + settings().lease_seconds
 
     def _drop(self, hold: Hold, status: str, due_at: datetime | None) -> None:
         hold.stop_effects()
@@ -188,6 +205,10 @@ class Reactor:
 
     async def _perform(self, hold: Hold, effect: dsl.Effect) -> None:
         async with self._effects:
+            if not hold.session.fits(effect_seconds(effect)):  # it has waited too long for its place
+                hold.running.pop(effect.id, None)
+                self._mark(hold)
+                return
             arrival, step = await perform(hold, effect, self._clock.now)
         hold.receive(arrival, step)
         self._mark(hold)
@@ -198,17 +219,17 @@ class Reactor:
 
     async def close(self) -> None:
         """Give every held run back, due at once; for an instance that is being shut down."""
-        holds, self._holds = list(self._holds.values()), {}
-        for hold in holds:
-            hold.stop_effects()
+        sessions = list(self._sessions)
+        for session in sessions:
+            self._leave(session)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_SECONDS):
+                for session in sessions:
+                    await session.drain()
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if holds:
-            entries = [hold.handback(self._clock.now()) for hold in holds]
-            await store.commit_batch(self.lease, settings().lease_seconds, entries)
-            for hold in holds:
-                hold.session.let_go(hold.run_id, "released", None)
+        self._lose(list(self._holds.values()))
 
 
 _reactor: Reactor | None = None

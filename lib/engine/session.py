@@ -25,19 +25,30 @@ class Session:
         self.report = SweepReport()
         self.waiting: list[tuple[datetime, UUID]] = []
         self.out_of_time = False
+        self.left = False
 
     def seconds_left(self) -> float:
         """Until the platform ends this invocation."""
         return self._ends_at - self._loop.time()
 
+    def leave(self) -> None:
+        """The invocation ends now, whatever it still holds: nothing is started or claimed for it any more."""
+        self.left = True
+
+    async def drain(self, *, to: int = 0) -> None:
+        """Wait until at most this many of its runs are still held."""
+        while len(self.held) > to:
+            self.changed.clear()
+            await self.changed.wait()
+
     def fits(self, effect_seconds: float) -> bool:
         """Whether an effect of this length would end, and be committed, before the deadline."""
-        return effect_seconds + EFFECT_RESERVE_SECONDS <= self.seconds_left()
+        return not self.left and effect_seconds + EFFECT_RESERVE_SECONDS <= self.seconds_left()
 
     def may_claim(self, *, after_seconds: float = 0) -> bool:
         """Whether it is worth taking another run, now or in a while."""
         reserve = min(CLAIM_RESERVE_SECONDS, settings().max_duration_seconds / 4)
-        return not self.out_of_time and self.seconds_left() - after_seconds > reserve
+        return not self.left and not self.out_of_time and self.seconds_left() - after_seconds > reserve
 
     def let_go(self, run_id: UUID, status: str, due_at: datetime | None) -> None:
         """One of its runs is no longer held: count what became of it, remember when it wants to go on."""
@@ -53,3 +64,5 @@ class Session:
                 self.waiting.append((due_at, run_id))
             case _:
                 self.report.released += 1
+                if due_at and not self.out_of_time:  # a suspension was taken back too late to be seen: go on
+                    self.waiting.append((due_at, run_id))

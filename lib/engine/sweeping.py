@@ -11,6 +11,7 @@ from lib.engine.intake import claim, take
 from lib.engine.reactor import Reactor
 from lib.engine.report import SweepReport
 from lib.engine.session import Session
+from lib.errors import DatabaseDown
 from lib.log import log
 
 # Small enough that two sweeps that start together share a backlog, large enough for a full batch.
@@ -25,12 +26,12 @@ async def advance_one(reactor: Reactor, run_id: UUID, deadline: datetime | None)
     session = reactor.open(deadline)
     try:
         await take(reactor, session, run_id)
-        await _drain(session)
+        await session.drain()
         while await _linger(reactor, session):
             await take(reactor, session, run_id)
-            await _drain(session)
+            await session.drain()
     finally:
-        reactor.close_session(session)
+        await reactor.close_session(session)
     if session.out_of_time:
         await dispatch.wake_sweep()
 
@@ -42,11 +43,11 @@ async def sweep_all(reactor: Reactor, deadline: datetime | None) -> SweepReport:
     report = session.report
     try:
         await _claim_until_drained(reactor, session)
+        report.ended = "drained" if session.may_claim() else "deadline"
     finally:
-        reactor.close_session(session)
+        await reactor.close_session(session)
     report.commits = reactor.commits - commits
     report.backlog = (await store.backlog()).due
-    report.ended = "deadline" if session.out_of_time or not session.may_claim() else "drained"
     report.ms = round((time.monotonic() - begin) * 1000)
     await store.record_sweep(
         ms=report.ms,
@@ -59,27 +60,32 @@ async def sweep_all(reactor: Reactor, deadline: datetime | None) -> SweepReport:
     if report.ended == "deadline" and report.backlog:
         await dispatch.wake_sweep()
     else:
-        await store.delete_old_runs(days=settings().retention_days, limit=OLD_RUNS_DELETED)
+        await _delete_old_runs()
     return report
+
+
+async def _delete_old_runs() -> None:
+    """Retention is nobody's hurry: when it fails, the sweep has still done its work."""
+    try:
+        await store.delete_old_runs(days=settings().retention_days, limit=OLD_RUNS_DELETED)
+    except DatabaseDown as exc:
+        log("engine.retention_failed", error=repr(exc))
 
 
 async def _claim_until_drained(reactor: Reactor, session: Session) -> None:
     while session.may_claim():
-        taken = await claim(reactor, session, limit=CLAIM_LIMIT)
+        try:
+            taken = await claim(reactor, session, limit=CLAIM_LIMIT)
+        except DatabaseDown:
+            await session.drain()  # what is held may still end: the commits ask again and again
+            raise
         if taken == CLAIM_LIMIT:
-            await _drain(session, to=MAX_HELD - CLAIM_LIMIT)
+            await session.drain(to=MAX_HELD - CLAIM_LIMIT)
             continue
-        await _drain(session)
+        await session.drain()
         if not taken and not await _linger(reactor, session):
             break
-    await _drain(session)
-
-
-async def _drain(session: Session, *, to: int = 0) -> None:
-    """Wait until at most this many of the session's runs are still held."""
-    while len(session.held) > to:
-        session.changed.clear()
-        await session.changed.wait()
+    await session.drain()
 
 
 async def _linger(reactor: Reactor, session: Session) -> bool:

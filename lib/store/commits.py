@@ -76,13 +76,15 @@ class Entry:
 class Verdict:
     """What became of an entry: `held` is False when the run is no longer ours (or was let go by this very entry).
 
-    Of an entry with mail also: whether its run has mail that it has not read, and whom its batch has woken.
+    `lease_left` is how many seconds are left of a lease that goes on. Of an entry with mail also:
+    whether its run has mail that it has not read, and whom its batch has woken.
     """
 
     run_id: UUID
     held: bool
     seq: int
     suspend_requested: bool
+    lease_left: float | None
     now: datetime
     mail: bool = False
     woken: Sequence[UUID] = ()

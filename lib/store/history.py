@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -69,19 +70,24 @@ class _Changed(Run):
     commits: Any
 
 
+@dataclass(frozen=True)
+class _Commit:
+    first_seq: int
+    events: Any
+    created_at: datetime
+
+
 async def list_events(run_id: UUID, *, after: int, limit: int) -> list[Event]:
     """Up to `limit` events with a seq above `after`, oldest first; nothing for an unknown run."""
-    return await db.fetch(
-        # Straight from the rows, by their index: the view would unpack the run's whole history first.
-        "select h.first_seq + e.position - 1 as seq, e.event ->> 'type' as type,"
-        " coalesce(e.event -> 'data', '{}') as data, h.created_at"
-        " from (select * from ratchet.history where run_id = %(run)s and seq > %(after)s"
-        "       order by seq limit %(limit)s) h"
-        " cross join lateral json_array_elements(h.events) with ordinality as e (event, position)"
-        " where h.first_seq + e.position - 1 > %(after)s order by 1 limit %(limit)s",
-        {"run": run_id, "after": after, "limit": limit},
-        Event,
+    # Unpacked here: Postgres cannot take a member out of JSON that holds a \u0000 anywhere.
+    commits = await db.fetch(
+        "select first_seq, events, created_at from ratchet.history"
+        " where run_id = %s and seq > %s order by seq limit %s",
+        (run_id, after, limit),
+        _Commit,
     )
+    events = (event for commit in commits for event in _unpack(commit.first_seq, commit.events, commit.created_at))
+    return list(islice((event for event in events if event.seq > after), limit))
 
 
 async def list_steps(run_id: UUID, *, after: tuple[int, str, int, int] | None, limit: int) -> list[Step]:
@@ -108,7 +114,11 @@ async def read_changes(cursors: Mapping[UUID, int], *, limit_per_run: int) -> li
 
 def _events_after(row: _Changed, after: int) -> Iterator[Event]:
     for commit in row.commits or ():
-        created_at = datetime.fromisoformat(commit["at"])
-        for seq, event in enumerate(commit["events"], commit["first"]):
-            if seq > after:
-                yield Event(seq, event["type"], event.get("data", {}), created_at)
+        for event in _unpack(commit["first"], commit["events"], datetime.fromisoformat(commit["at"])):
+            if event.seq > after:
+                yield event
+
+
+def _unpack(first_seq: int, events: list[dict[str, Any]], created_at: datetime) -> Iterator[Event]:
+    for seq, event in enumerate(events, first_seq):
+        yield Event(seq, event["type"], event.get("data", {}), created_at)

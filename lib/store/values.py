@@ -4,10 +4,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 def encode(value: Any) -> str:
     """Compact ASCII JSON; raises ValueError for NaN and infinities, which JSON does not have."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def rfc3339(moment: datetime | None) -> str | None:

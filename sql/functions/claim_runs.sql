@@ -20,7 +20,7 @@ begin
     for update skip locked
   ), claimed as (
     update ratchet.runs r
-    set status = 'running', lease = p_lease, claims = r.claims + 1,
+    set status = 'running', lease = p_lease, claims = least(r.claims + 1, 1000),
         due_at = v_now + make_interval(secs => p_lease_seconds),
         started_at = coalesce(r.started_at, v_now)
     from due where r.id = due.id

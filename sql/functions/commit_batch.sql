@@ -6,7 +6,7 @@ create or replace function ratchet.commit_batch(
   p_due timestamptz[], p_states text[], p_results text[], p_errors text[], p_grants_used integer[],
   p_step_runs uuid[], p_references text[], p_visits integer[], p_attempts integer[], p_functions text[],
   p_outputs text[], p_step_errors text[], p_started timestamptz[], p_finished timestamptz[]
-) returns table (run_id uuid, held boolean, seq bigint, suspend_requested boolean, now timestamptz)
+) returns table (run_id uuid, held boolean, seq bigint, suspend_requested boolean, lease_left float8, now timestamptz)
 language plpgsql as $$
 declare
   v_now timestamptz := ratchet.clock();
@@ -35,7 +35,7 @@ begin
         finished_at = case when e.status in ('completed', 'failed') then v_now end
     from entry e
     where r.id = e.id and r.lease = p_lease and r.status = 'running' and r.seq = e.base
-    returning e.*, r.seq as new_seq, r.suspend_requested as suspend, r.status = 'suspended' and e.pausable as stops
+    returning e.*, r.seq as new_seq, r.due_at as new_due, r.suspend_requested as suspend, r.status = 'suspended' and e.pausable as stops
   ), _history as (
     insert into ratchet.history (run_id, seq, first_seq, events, created_at)
     select w.id, w.new_seq, w.base + 1,
@@ -59,8 +59,11 @@ begin
     update ratchet.run_payloads p set result = w.result::json, error = w.error::json
     from written w where p.run_id = w.id and w.status in ('completed', 'failed')
   )
-  select e.id, w.id is not null or (r.lease = p_lease and r.seq = e.base + e.events_count) is true,
-         coalesce(w.new_seq, r.seq), coalesce(w.suspend, r.suspend_requested), v_now
+  select e.id, w.id is not null or (e.events_count > 0 and r.lease = p_lease and r.seq = e.base + e.events_count) is true,
+         coalesce(w.new_seq, r.seq), coalesce(w.suspend, r.suspend_requested),
+         case when not e.released and r.lease = p_lease
+              then extract(epoch from coalesce(w.new_due, r.due_at) - v_now)::float8 end,
+         v_now
   from entry e
   left join written w on w.id = e.id
   left join ratchet.runs r on r.id = e.id;

@@ -8,7 +8,7 @@ create or replace function ratchet.commit_with_mail(
   p_outputs text[], p_step_errors text[], p_started timestamptz[], p_finished timestamptz[],
   p_mail json, p_inputs text[], p_senders uuid[], p_sources text[], p_ids text[], p_types text[], p_sent text[],
   p_event_days integer
-) returns table (run_id uuid, held boolean, seq bigint, suspend_requested boolean, now timestamptz, mail boolean, woken uuid[])
+) returns table (run_id uuid, held boolean, seq bigint, suspend_requested boolean, lease_left float8, now timestamptz, mail boolean, woken uuid[])
 language plpgsql as $$
 declare
   v_mail json := ratchet.lock_for_mail(p_lease, p_runs, p_bases, p_statuses, p_mail, p_types);
@@ -37,8 +37,8 @@ begin
   v_unread := array(select distinct i.run_id from ratchet.inbox i where i.run_id = any (v_held));
   perform ratchet.wake_runs(v_unread);
   return query
-  select v.run_id, v.held, v.seq, v.suspend_requested, v.now, v.run_id = any (v_unread), v_woken || v_unread
+  select v.run_id, v.held, v.seq, v.suspend_requested, v.lease_left, v.now, v.run_id = any (v_unread), v_woken || v_unread
   from json_to_recordset(v_verdicts)
-    as v (run_id uuid, held boolean, seq bigint, suspend_requested boolean, now timestamptz);
+    as v (run_id uuid, held boolean, seq bigint, suspend_requested boolean, lease_left float8, now timestamptz);
 end;
 $$;

@@ -9,8 +9,12 @@ begin
   if not found then
     raise exception using errcode = 'WF404', message = 'There is no workflow with this id.';
   end if;
-  select coalesce(array_agg(r.id order by r.id), '{}') into v_live from ratchet.runs r
-  where r.workflow_id = p_id and r.status not in ('completed', 'failed', 'cancelled');
+  select coalesce(array_agg(l.id), '{}') into v_live from (
+    select r.id from ratchet.runs r
+    where r.workflow_id = p_id and r.status not in ('completed', 'failed', 'cancelled')
+    order by r.id
+    for update  -- a run that ends while we wait for it is not live any more
+  ) l;
   if cardinality(v_live) > 0 and not p_cascade then
     raise exception using errcode = 'WF409', message = format(
       '%s runs of this workflow are live; cancel them, or delete with ?cascade=cancel.', cardinality(v_live));

@@ -190,7 +190,6 @@ async def run_function(
         assert int(status.split()[1]) == probe.status, (probe, status, said)
         writer.close()
     finally:
-        instance.kill()
         await instance.stop()
     return (ready - begin) * 1000, (answered - begin) * 1000
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from lib import calls
-from lib.calls import addresses, connections, targets, transport
+from lib.calls import addresses, targets, transport
 from lib.dsl.faults import Fault
 from tests.calls.conftest import CONTEXT, HttpCaller
 from tests.calls.server import answer, never, pieces, serve
@@ -27,7 +27,7 @@ def test_works_on_one_event_loop_after_the_other() -> None:
 
     assert asyncio.run(one_call(close=False)) == "ok"
     assert asyncio.run(one_call(close=True)) == "ok"
-    assert not transport._pools
+    assert not transport._clients
 
 
 async def test_an_idle_connection_is_closed_before_the_server_would(monkeypatch, http: HttpCaller) -> None:
@@ -147,7 +147,7 @@ async def test_tls_checks_the_name_though_the_connection_goes_to_an_address(
     tls.sni_callback = note
     ours = ssl.create_default_context(cafile=certificate[0] if trusted else None)
     monkeypatch.setattr(addresses, "resolve", resolve)
-    monkeypatch.setattr(connections, "tls_context", lambda: ours)
+    monkeypatch.setattr(transport, "tls_context", lambda: ours)
     async with serve(lambda _: answer(200, "sold", content_type="text/plain"), tls) as server:
         call = http(f"https://{host}:{server.port}/")
         if reached:
@@ -160,7 +160,7 @@ async def test_tls_checks_the_name_though_the_connection_goes_to_an_address(
 
 
 def test_certificates_are_verified() -> None:
-    tls = connections.tls_context()
+    tls = transport.tls_context()
     assert tls.verify_mode is ssl.CERT_REQUIRED
     assert tls.check_hostname
     assert tls.minimum_version >= ssl.TLSVersion.TLSv1_2

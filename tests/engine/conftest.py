@@ -1,32 +1,22 @@
-"""What the engine's tests share: a service to call, a way to publish and start, reactors of one's own."""
+"""What the engine's tests share: a way to publish and start, reactors of one's own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from lib import calls, dsl, store
-from lib.config import settings
+from lib import dsl, store
 from lib.engine.reactor import Reactor
-from tests.service import Service
+from tests.conftest import Configure
 
 type StartRun = Callable[..., Awaitable[UUID]]
 
 
 @pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    """A loopback service that effects may call."""
-    async with Service() as running:
-        yield running
-    await calls.close()
-
-
-@pytest.fixture
-def start(database: str, monkeypatch: pytest.MonkeyPatch) -> StartRun:
+def start(database: str, configure: Configure) -> StartRun:
     """Publish a document (once) and start a run of it; answers the run's id."""
-    monkeypatch.setenv("RATCHET_ALLOW_ADDRESSES", "loopback")
-    settings.cache_clear()
+    configure(RATCHET_ALLOW_ADDRESSES="loopback")
 
     async def start_run(definition: dict[str, Any], run_input: Any = None, mode: str = "auto") -> UUID:
         document = dsl.compile_document(definition)

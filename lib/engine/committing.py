@@ -1,0 +1,81 @@
+"""Commit entries in batches: again while the database is away, one by one when it refuses a batch."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from lib import store
+from lib.config import settings
+from lib.errors import DatabaseDown
+from lib.log import log
+from lib.store import Entry, Verdict
+
+# One statement's worth: a statement of 1 GB is refused, and a few MB already take longer than their fsync.
+MAX_BATCH_CHARACTERS = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A verdict, and until when (on this process's monotonic clock) the lease is surely ours."""
+
+    verdict: Verdict
+    leased_until: float
+
+
+async def commit(lease: UUID, entries: Sequence[Entry], hear: Callable[[datetime], None]) -> list[Answer]:
+    """The answers that came; no answer for an entry means that nothing is known of its lease any more."""
+    give_up_at = time.monotonic() + settings().lease_seconds
+    answers: list[Answer] = []
+    # in the order of their ids: whoever else locks several runs does so, too
+    for batch in _batches(sorted(entries, key=lambda entry: entry.run_id)):
+        answers += await _commit(lease, batch, give_up_at)
+    for answer in answers:
+        hear(answer.verdict.now)
+    return answers
+
+
+def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        if batch and size + _size(entry) > MAX_BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += _size(entry)
+    yield batch
+
+
+def _size(entry: Entry) -> int:
+    steps = sum(len(step.output or step.error or "") for step in entry.steps)
+    return steps + len(entry.state or "") + len(entry.result or "") + sum(map(len, entry.events))
+
+
+async def _commit(lease: UUID, entries: list[Entry], give_up_at: float) -> list[Answer]:
+    """An entry whose answer was lost is sent again and never done twice."""
+    pause = 0.1
+    while True:
+        sent = time.monotonic()
+        try:
+            verdicts = await store.commit_batch(lease, settings().lease_seconds, entries)
+        except DatabaseDown:
+            if time.monotonic() > give_up_at:
+                log("engine.commit_given_up", runs=len(entries))
+                return []
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+        except Exception as exc:
+            return await _commit_apart(lease, entries, exc, give_up_at)
+        else:
+            return [Answer(verdict, sent + (verdict.lease_left or 0.0)) for verdict in verdicts]
+
+
+async def _commit_apart(lease: UUID, entries: list[Entry], exc: Exception, give_up_at: float) -> list[Answer]:
+    """The database refused the batch: let only the run that it refuses suffer (its claims will be counted)."""
+    if len(entries) == 1:
+        log("engine.entry_refused", run_id=entries[0].run_id, error=repr(exc))
+        return []
+    return [answer for entry in entries for answer in await _commit(lease, [entry], give_up_at)]
