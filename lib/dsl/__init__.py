@@ -4,6 +4,7 @@ from lib.dsl.arguments import resolve
 from lib.dsl.compiling import compile_document, load_document
 from lib.dsl.document import Document
 from lib.dsl.faults import Fault
+from lib.dsl.listening import open_listens
 from lib.dsl.machine import advance, retry, start, wake_at
 from lib.dsl.moves import (
     Arrival,
@@ -12,7 +13,9 @@ from lib.dsl.moves import (
     Event,
     Failure,
     Faulted,
+    Listen,
     Outcome,
+    Received,
     Result,
     Transition,
 )
@@ -29,7 +32,9 @@ __all__ = [
     "Failure",
     "Fault",
     "Faulted",
+    "Listen",
     "Outcome",
+    "Received",
     "Result",
     "State",
     "Transition",
@@ -37,6 +42,7 @@ __all__ = [
     "compile_document",
     "load_document",
     "open_effects",
+    "open_listens",
     "read",
     "resolve",
     "retry",

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from lib.dsl import faults
 from lib.dsl.document import Call, Document
-from lib.dsl.expressions import compile_template, is_expression
 from lib.dsl.moves import Effect
+from lib.dsl.parts import Parts
 from lib.dsl.scope import View
 from lib.dsl.state import State
 
@@ -17,21 +17,39 @@ ENDPOINTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "http": (("endpoint",),),
     "openapi": (("document", "endpoint"), ("endpoint",)),
 }
+# The functions of the language itself: no other can have their names.
+BUILT_IN = frozenset({"a2a", "asyncapi", "grpc", "http", "mcp", "openapi"})
+PROCESSES = ("script", "shell")
 VARIABLE = re.compile(r"\{([^{}]+)\}")
 
 
-def compile_call(definition: Mapping[str, Any], use: Mapping[str, Any]) -> Call:
+def compile_call(definition: Mapping[str, Any], parts: Parts) -> Call:
     """The call task's body; authentication that is named in `use` is put in its place."""
     function, arguments = definition["call"], definition.get("with") or {}
     paths = []
     for path in ENDPOINTS.get(function, ()):
         endpoint = _at(arguments, path)
         if isinstance(endpoint, dict):
-            arguments = _put(arguments, path, _authenticated(endpoint, use))
+            arguments = _put(arguments, path, _authenticated(endpoint, parts.use))
             path, endpoint = (*path, "uri"), endpoint.get("uri")
-        if isinstance(endpoint, str) and not is_expression(endpoint):
+        if isinstance(endpoint, str) and not parts.is_live(endpoint):
             paths.append(path)
-    return Call(function, compile_template(arguments), tuple(paths))
+    return Call(function, parts.template(arguments), tuple(paths))
+
+
+def compile_run(run: Mapping[str, Any], namespace: str, parts: Parts) -> Call:
+    """The body of a task that runs another workflow, a script or a shell command.
+
+    A workflow without its own input gets the task's; without a namespace it is of the same one as the caller.
+    """
+    awaited = run.get("await", True)
+    if "workflow" in run:
+        defaults = {"namespace": namespace, "version": "latest", "input": "${ . }"}
+        arguments = {**defaults, **run["workflow"], "await": awaited}
+        return Call("workflow", parts.template(arguments), remote=True, awaited=awaited)
+    process = next(name for name in PROCESSES if name in run)
+    arguments = {**run[process], "return": run.get("return", "stdout"), "await": awaited}
+    return Call(process, parts.template(arguments), awaited=awaited)
 
 
 def resolve(document: Document, state: State, effect: Effect, *, secrets: Mapping[str, Any] = {}) -> Any:
@@ -39,7 +57,7 @@ def resolve(document: Document, state: State, effect: Effect, *, secrets: Mappin
     frame = state.frames[effect.id]
     call = document.tasks[effect.reference].body
     assert isinstance(call, Call)  # noqa: S101  # only calls open effects
-    view = View(document, state.run_id, state.started, state.input, dict(state.frames), frame["context"])
+    view = View(document, state.run_id, state.started, state.input, dict(state.frames), frame["context"], None)
     try:
         extra = {"secrets": _allowed(document, secrets)} if "secrets" in call.arguments.names else {}
         arguments = view.evaluate(call.arguments, frame, frame["input"], extra)

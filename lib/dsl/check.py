@@ -15,13 +15,13 @@ def main(arguments: list[str] | None = None) -> int:
     problems = [
         f"{file}: {problem['pointer'] or '/'}: {problem['detail']}\n"
         for file in options.files
-        for problem in check_file(file, options.longest_effect)
+        for problem in check_file(file, options.longest_effect, allow_scripts=options.allow_scripts)
     ]
     sys.stdout.writelines(problems)
     return 1 if problems else 0
 
 
-def check_file(file: Path, longest_effect_seconds: float) -> list[dict[str, str]]:
+def check_file(file: Path, longest_effect_seconds: float, *, allow_scripts: bool = False) -> list[dict[str, str]]:
     """The problems of one file, also when it cannot be read at all."""
     try:
         definition = read(file.read_bytes(), JSON if file.suffix == ".json" else YAML)
@@ -29,7 +29,7 @@ def check_file(file: Path, longest_effect_seconds: float) -> list[dict[str, str]
         return [{"pointer": "", "detail": f"the file cannot be read: {exc.strerror}"}]
     except errors.RatchetError as exc:
         return [{"pointer": "", "detail": exc.detail}]
-    return validate(definition, longest_effect_seconds=longest_effect_seconds)
+    return validate(definition, longest_effect_seconds=longest_effect_seconds, allow_scripts=allow_scripts)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=285,
         help="the longest timeout that a call may have (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--allow-scripts", action="store_true", help="accept `run: script` and `run: shell`, as a runtime may"
     )
     return parser
 

@@ -1,11 +1,12 @@
 """The checks that several parts of a document share: expressions, durations, schemas, data flow, names in `use`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lib.dsl import durations, limits, schemas, unsupported, visibility
 from lib.dsl.expressions import (
+    ARGUMENTS,
     ExpressionSyntaxError,
     compile_expression,
     escape,
@@ -13,21 +14,28 @@ from lib.dsl.expressions import (
     is_expression,
     unwrap,
 )
+from lib.dsl.loose import as_expression
 from lib.dsl.models import Export, Input, Output, Part, Schema, Timeout
 from lib.dsl.structure import Findings, describe
 from lib.dsl.suggestions import did_you_mean
 from lib.dsl.visibility import Scope
 
 _SECRET = re.compile(r"""\$secrets(?:\.([A-Za-z_]\w*)|\.?\[\s*"([^"\\]*)"\s*\]|\."([^"\\]*)")""", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 
 
 class Checks:
-    """Adds to the findings of one document; knows what its `use` declares."""
+    """Adds to the findings of one document; knows what its `use` declares.
 
-    def __init__(self, findings: Findings, use: dict[str, Any]) -> None:
+    `variables` are all loop and catch variables it met; `loose` documents may have expressions without `${ }`.
+    """
+
+    def __init__(self, findings: Findings, use: dict[str, Any], *, loose: bool = False) -> None:
         self.findings = findings
         self.use = use
+        self.loose = loose
         self.expressions = 0
+        self.variables: set[str] = set()
 
     def declared(self, section: str) -> Iterable[str]:
         """The names that a section of `use` declares."""
@@ -51,6 +59,8 @@ class Checks:
         """Any value, with `${ }` expressions anywhere inside it."""
         for place, text in find_expressions(value, pointer):
             self._expression(text, place, scope, arguments)
+        if self.loose:
+            self._count(sum(1 for _ in _texts(value)), pointer)
 
     def value_or_expression(self, value: Any, pointer: str, scope: Scope, arguments: frozenset[str]) -> None:
         """An expression, or an object with `${ }` expressions inside: what `from`, `as` and `set` take."""
@@ -62,11 +72,7 @@ class Checks:
             self.findings.add(pointer, f"must be an expression or an object, but is {describe(value)}")
 
     def _expression(self, text: str, pointer: str, scope: Scope, arguments: frozenset[str]) -> None:
-        self.expressions += 1
-        if self.expressions > limits.DOCUMENT_EXPRESSIONS:
-            if self.expressions == limits.DOCUMENT_EXPRESSIONS + 1:
-                sentence = f"a document may have at most {limits.DOCUMENT_EXPRESSIONS} expressions"
-                self.findings.add(pointer, sentence)
+        if not self._count(1, pointer):
             return
         try:
             names = compile_expression(text).names
@@ -79,6 +85,34 @@ class Checks:
             for match in _SECRET.finditer(text):
                 self.named(next(filter(None, match.groups())), "secrets", pointer)
 
+    def _count(self, more: int, pointer: str) -> bool:
+        """Whether the document may have so many more expressions; the first time it may not is told."""
+        before = self.expressions
+        self.expressions += more
+        if before <= limits.DOCUMENT_EXPRESSIONS < self.expressions:
+            sentence = f"a document may have at most {limits.DOCUMENT_EXPRESSIONS} expressions"
+            self.findings.add(pointer, sentence)
+        return self.expressions <= limits.DOCUMENT_EXPRESSIONS
+
+    def variable(self, name: str, pointer: str) -> None:
+        """A name for a loop variable or a caught error."""
+        self.variables.add(name)
+        if not _VARIABLE.fullmatch(name):
+            sentence = f"a variable is made of letters, digits and _, but this is `{name}`"
+            hint = ": leave out the $" if name.startswith("$") else ""
+            self.findings.add(pointer, sentence + hint)
+        elif name in ARGUMENTS or name in ("ENV", "__loc__"):
+            self.findings.add(pointer, f"`${name}` already has a meaning: choose another name")
+
+    def loop(self, owner: dict[str, Any], pointer: str, scope: Scope, *, each: str) -> Scope:
+        """The two variables of a loop, the first under the key `each`; returns what is seen inside."""
+        item, at = owner.get(each, "item"), owner.get("at", "index")
+        self.variable(item, f"{pointer}/{each}")
+        self.variable(at, f"{pointer}/at")
+        if item == at:
+            self.findings.add(f"{pointer}/at", f"`{each}` and `at` are both called `{at}`")
+        return scope.plus(item, at)
+
     def duration(self, value: Any, pointer: str, scope: Scope, arguments: frozenset[str]) -> float | None:
         """The seconds, or None if the duration is an expression or wrong."""
         if is_expression(value):
@@ -87,7 +121,8 @@ class Checks:
         try:
             return durations.seconds(value)
         except ValueError as exc:
-            self.findings.add(pointer, str(exc))
+            if not (self.loose and isinstance(value, str) and as_expression(value)):
+                self.findings.add(pointer, str(exc))
             return None
 
     def timeout(self, value: Any, pointer: str, scope: Scope, arguments: frozenset[str]) -> float | None:
@@ -137,6 +172,15 @@ class Checks:
         declared = self.use.get(section)
         for name, value in declared.items() if isinstance(declared, dict) else ():
             yield name, f"/use/{section}/{escape(name)}", value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in a value that are no expressions in `${ }`."""
+    if isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _texts(child)
+    elif isinstance(value, str) and not is_expression(value):
+        yield value
 
 
 _FLOW: dict[str, type[Part]] = {"input": Input, "output": Output, "export": Export}

@@ -6,9 +6,15 @@ from typing import Any
 
 from lib.dsl.expressions import Template
 from lib.dsl.schemas import Schema
+from lib.dsl.strategies import Strategy
 
-# The kinds whose every visit is recorded and journalled; all others are pure and free.
-LASTING_KINDS = frozenset({"call", "wait"})
+ROOT = "/"
+# `for` has a `do` beside it, so it is looked for first.
+KINDS = ("for", "do", "fork", "switch", "set", "raise", "wait", "call", "try", "emit", "listen", "run")
+# Which kinds an extension's `extend` means, where it is not the kind itself.
+EXTENDED = {"all": frozenset(KINDS), "composite": frozenset({"do", "fork"})}
+# The kind of the tasks that hold an extended task and what is done before and after it.
+EXTENSION = "extension"
 
 type Duration = float | Template
 
@@ -74,11 +80,61 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`uri_templates` are the paths inside the arguments whose text is a URI template."""
+    """`uri_templates` are the paths inside the arguments whose text is a URI template.
+
+    What is `remote` is done by somebody else, who has to be asked only once and may take for ever;
+    what is not `awaited` gives the task's input as its output.
+    """
 
     function: str
     arguments: Template
-    uri_templates: tuple[tuple[str, ...], ...]
+    uri_templates: tuple[tuple[str, ...], ...] = ()
+    remote: bool = False
+    awaited: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """A call of a function that is defined under `use.functions`: its task, on the arguments."""
+
+    arguments: Template
+    tasks: TaskList
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    event: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Consume:
+    """`listen`: which events to take, and what is done with each one, in turn."""
+
+    strategy: Strategy
+    read: str
+    each: str
+    at: str
+    tasks: TaskList
+    output: Transform
+    export: Transform
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """A task with what extensions do around it: `tasks` in order, `position` is the extended one.
+
+    `owners` says for each of them which of the `conditions` (None: always) has to be met.
+    """
+
+    tasks: TaskList
+    position: int
+    owners: tuple[int | None, ...]
+    conditions: tuple[Template | None, ...]
+
+    @property
+    def task(self) -> "Task":
+        """The task that is extended."""
+        return self.tasks.tasks[self.position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +168,17 @@ class Try:
     below: tuple[str, ...]
 
 
-type Body = Do | For | Fork | Switch | Set | Raise | Wait | Call | Try
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When the workflow starts by itself; durations in seconds."""
+
+    every: float | None = None
+    cron: str | None = None
+    after: float | None = None
+    on: Strategy | None = None
+
+
+type Body = Do | For | Fork | Switch | Set | Raise | Wait | Call | Invoke | Emit | Consume | Extended | Try
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +200,12 @@ class Task:
     @property
     def lasting(self) -> bool:
         """Whether the task needs the world or the clock, so that each visit is worth an event."""
-        return self.kind in LASTING_KINDS
+        return isinstance(self.body, Call | Wait | Emit | Consume)
 
-
-ROOT = "/"
+    @property
+    def silent(self) -> bool:
+        """Whether the task is only our way of running extensions, of which nobody needs to hear."""
+        return self.kind == EXTENSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +220,7 @@ class Document:
     definition: Any = field(repr=False)
     tasks: Mapping[str, Task] = field(repr=False)
     secrets: tuple[str, ...] = ()
+    schedule: Schedule | None = None
 
     @property
     def root(self) -> Task:

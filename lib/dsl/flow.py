@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from lib.dsl import faults, retries
+from lib.dsl import faults, listening, retries
 from lib.dsl.catching import halt, throw
-from lib.dsl.document import Call, Do, For, Fork, Task, TaskList, Try
+from lib.dsl.document import Call, Consume, Do, Extended, For, Fork, Invoke, Task, TaskList, Try, Wait
 from lib.dsl.faults import Fault
 from lib.dsl.moves import Completed
 from lib.dsl.state import Frame
-from lib.dsl.tasks import NEW_ITERATION, Done, begin, go_on
+from lib.dsl.tasks import NEW_ITERATION, Done, begin, go_on, take_step
 from lib.dsl.transforms import give_out, micros, take_in
 from lib.dsl.work import Work
 
@@ -49,7 +49,7 @@ def children(work: Work, frame: Frame) -> TaskList:
     """The tasks that this frame is walking through."""
     body = work.task_of(frame).body
     match body:
-        case Do() | For():
+        case Do() | For() | Invoke() | Extended() | Consume():
             return body.tasks
         case Fork():
             return body.branches
@@ -62,6 +62,7 @@ def children(work: Work, frame: Frame) -> TaskList:
 
 def enter(work: Work, task: Task, parent: Frame | None, raw: Any, again: Frame | None = None) -> None:
     """Begins a task on its raw input; `again` is the frame of the same visit that failed before."""
+    result: Done | Fault | None
     frame: Frame = {
         "task": task.reference,
         "parent": None if parent is None else parent["id"],
@@ -106,14 +107,15 @@ def settle(work: Work, frame: Frame, result: Done | Fault | None) -> None:
         try:
             output = give_out(work, current, result.output)
         except Fault as fault:
-            if "id" in current and not work.task_of(current).lasting:
+            # what a call was answered is asked for again; an event does not come twice
+            if "id" in current and not isinstance(work.task_of(current).body, Call | Wait):
                 work.edit(current).update(output=result.output, then=result.then)
             result = fault
             continue
         current, result = leave(work, current, Done(output, result.then))
 
 
-def leave(work: Work, frame: Frame, done: Done) -> tuple[Frame | None, Done | None]:
+def leave(work: Work, frame: Frame, done: Done) -> tuple[Frame | None, Done | Fault | None]:
     """Closes a completed task and tells the frame around it; returns that frame's own result, if any."""
     task = work.task_of(frame)
     parent = work.parent_of(frame)
@@ -125,18 +127,23 @@ def leave(work: Work, frame: Frame, done: Done) -> tuple[Frame | None, Done | No
     return parent, child_done(work, parent, task, done)
 
 
-def child_done(work: Work, frame: Frame, task: Task, done: Done) -> Done | None:
+def child_done(work: Work, frame: Frame, task: Task, done: Done) -> Done | Fault | None:
     """What a frame does when one of its tasks is done: go on (None), or be done itself."""
     body = work.task_of(frame).body
     then = done.then or task.then or "continue"
     if isinstance(body, Fork):
         return _branch_done(work, frame, body, task, Done(done.output, then))
+    if isinstance(body, Extended):
+        return _step_done(work, frame, body, done)
     siblings = children(work, frame)
     following = siblings.positions[task.name] + 1 if then == "continue" else siblings.positions.get(then)
     if following is not None and following < len(siblings.tasks):
         go_on(work, frame, following, done.output)
         return None
-    ended = Done(done.output, "end" if then == "end" else None)
+    if isinstance(body, Consume):
+        return listening.item_done(work, frame, done.output, ends=then == "end")
+    # only the task around an extension's tasks has to know that they ended it
+    ended = Done(done.output, then if then == "end" or work.task_of(frame).silent else None)
     if isinstance(body, For) and then != "end" and frame["at"] + 1 < len(frame["items"]):
         work.edit(frame)["at"] += 1
         go_on(work, frame, NEW_ITERATION, done.output)
@@ -154,3 +161,16 @@ def _branch_done(work: Work, frame: Frame, body: Fork, task: Task, done: Done) -
         return None
     work.cancel_below(frame)
     return Done(done.output if body.compete else outputs, "end" if ends else None)
+
+
+def _step_done(work: Work, frame: Frame, body: Extended, done: Done) -> Done | None:
+    """What an extension's tasks give is forgotten, unless they end the task: `end` and `exit` do."""
+    step = frame["step"]
+    if step != body.position and done.then in ("end", "exit"):
+        return Done(done.output, "end" if done.then == "end" else None)
+    if step == body.position:
+        frame = work.edit(frame)
+        frame.update(result=done.output, after=done.then)
+    if take_step(work, body, frame, step + 1):
+        return None
+    return Done(frame["result"], frame["after"])

@@ -7,6 +7,8 @@ from typing import Any
 VALUE_DEPTH = 256  # levels of any JSON value: whoever reads ours may recurse
 DOCUMENT_DEPTH = 64
 DOCUMENT_TASKS = 1000
+EXPANDED_TASKS = 5000  # with the tasks that functions and extensions add, wherever they are used
+FUNCTION_DEPTH = 20
 DOCUMENT_BYTES = 1_048_576
 DOCUMENT_EXPRESSIONS = 2000  # each different one takes a millisecond to compile
 EXPRESSION_CHARACTERS = 10_000

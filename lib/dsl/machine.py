@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from lib import errors
-from lib.dsl import faults, instants, retries
+from lib.dsl import faults, instants, listening, retries
 from lib.dsl.catching import throw, try_again
-from lib.dsl.document import Document, Try
+from lib.dsl.document import Call, Document, Try
 from lib.dsl.flow import children, enter, settle, step
-from lib.dsl.moves import Arrival, Failure, Result, Transition
+from lib.dsl.moves import Arrival, Failure, Received, Result, Transition
 from lib.dsl.state import Frame, State
 from lib.dsl.tasks import Done
 from lib.dsl.work import Work, read_outcome
@@ -18,6 +18,8 @@ from lib.dsl.work import Work, read_outcome
 BUDGET = 2_000
 # Where several timers of one moment are due, what is finished is finished before it is late.
 TIMERS = ("wake", "deadline", "limit")
+# What succeeded is kept even if something else of the same batch ends the run.
+ORDER: dict[type[Arrival], int] = {Result: 0, Received: 1, Failure: 2}
 
 
 def start(document: Document, *, run_id: str, input: Any, now: datetime, budget: int = BUDGET) -> Transition:
@@ -39,14 +41,17 @@ def advance(
     """Takes in the arrivals, fires the timers that are due, and goes on as far as it can.
 
     Arrivals for effects that are not open (any more) are ignored, so a late or doubled answer does no
-    harm. A finished run stays as it is.
+    harm. Events are offered one after the other, each to every task that listens by then; those that
+    none took are not among the `consumed`. A finished run stays as it is.
     """
     if state.outcome is not None:
         return Transition(state, outcome=read_outcome(state))
     work = Work.on(document, state, instants.to_micros(now), budget)
-    # what succeeded is kept even if something else of the same batch ends the run
-    for arrival in sorted(arrivals, key=lambda arrival: isinstance(arrival, Failure)):
-        _arrive(work, arrival)
+    for position, arrival in sorted(enumerate(arrivals), key=lambda entry: ORDER[type(entry[1])]):
+        if isinstance(arrival, Received):
+            _receive(work, position, arrival)
+        else:
+            _arrive(work, arrival)
     _fire(work)
     return _run(work)
 
@@ -83,20 +88,43 @@ def wake_at(state: State) -> datetime | None:
 
 
 def _run(work: Work) -> Transition:
+    _go(work)
+    return work.transition()
+
+
+def _go(work: Work) -> None:
     while work.ready and work.budget > 0 and work.outcome is None:
         frame = work.frames.get(work.ready.popleft())
         if frame is not None and "next" in frame:
             step(work, frame)
-    return work.transition()
 
 
-def _arrive(work: Work, arrival: Arrival) -> None:
+def _receive(work: Work, position: int, arrival: Received) -> None:
+    _go(work)  # whoever was about to listen does so, as if the event had come alone
+    for id in sorted(id for id, frame in work.frames.items() if frame.get("listening")):
+        frame = work.frames.get(id)
+        if work.outcome is not None or frame is None or not frame["listening"]:
+            continue
+        if listening.hear(work, frame, arrival.event):
+            if position not in work.consumed:
+                work.consumed.append(position)
+            settle(work, work.frames[id], listening.take_turn(work, frame))
+
+
+def _arrive(work: Work, arrival: Result | Failure) -> None:
     frame = work.frames.get(arrival.effect_id)
     if work.outcome is not None or frame is None or not frame.get("open"):
         return
     frame = work.edit(frame)
     frame["open"] = False
-    settle(work, frame, Done(arrival.output) if isinstance(arrival, Result) else arrival.fault)
+    if isinstance(arrival, Failure):
+        settle(work, frame, arrival.fault)
+        return
+    body = work.task_of(frame).body
+    awaited = not isinstance(body, Call) or body.awaited
+    work.authorization = (frame["id"], arrival.authorization)
+    settle(work, frame, Done(arrival.output if awaited else frame["input"]))
+    work.authorization = None
 
 
 def _fire(work: Work) -> None:
@@ -161,6 +189,8 @@ def _re_enter(work: Work, frame: Frame) -> None:
         settle(work, frame, Done(frame.pop("output"), frame.pop("then")))
     elif "next" in frame:
         work.ready.append(frame["id"])
+    elif "queue" in frame and not work.below(frame):
+        settle(work, frame, listening.resume(work, frame))
     elif "wake" not in frame and not work.below(frame):
         work.drop(frame)
         enter(work, work.task_of(frame), work.parent_of(frame), frame["raw"], again=frame)

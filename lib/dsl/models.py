@@ -67,7 +67,7 @@ class About(Part):
 
 class Evaluate(Part):
     language: Maybe[str] = None
-    mode: Maybe[str] = None
+    mode: Maybe[Literal["strict", "loose"]] = None
 
 
 class Use(Part):

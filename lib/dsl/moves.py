@@ -1,5 +1,6 @@
 """What goes into the machine and what comes out of it: effects, arrivals, events, outcomes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,10 @@ from lib.dsl.state import State
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Something a task asks of the world; its answer is a Result or a Failure with the same id."""
+    """Something a task asks of the world; its answer is a Result or a Failure with the same id.
+
+    What is `remote` (another workflow) only has to be started, once; its answer comes by itself, however late.
+    """
 
     id: int
     reference: str
@@ -19,14 +23,16 @@ class Effect:
     function: str
     timeout_seconds: float | None
     started_at: datetime
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The world's answer to an effect."""
+    """The world's answer to an effect; `authorization` is the scheme and parameter it was made with, if any."""
 
     effect_id: int
     output: Any
+    authorization: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,22 @@ class Failure:
     fault: Fault
 
 
-type Arrival = Result | Failure
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event (CloudEvents 1.0, as JSON) for whichever task listens for it."""
+
+    event: Mapping[str, Any]
+
+
+type Arrival = Result | Failure | Received
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """A task that waits for events; of other `types` than these it wants none (None: it may want any)."""
+
+    id: int
+    types: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +88,10 @@ type Outcome = Completed | Faulted
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One click forward: the new state and all that has to be made of it."""
+    """One click forward: the new state and all that has to be made of it.
+
+    `emitted` are the events for others, `consumed` the positions of the arrivals that some task took in as events.
+    """
 
     state: State
     effects: tuple[Effect, ...] = ()
@@ -75,3 +99,5 @@ class Transition:
     events: tuple[Event, ...] = ()
     outcome: Outcome | None = None
     more: bool = False
+    emitted: tuple[dict[str, Any], ...] = ()
+    consumed: tuple[int, ...] = ()

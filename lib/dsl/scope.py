@@ -6,7 +6,7 @@ from typing import Any
 
 from lib import VERSION
 from lib.dsl import faults, instants
-from lib.dsl.document import Document, For, Try
+from lib.dsl.document import Consume, Document, Extended, For, Task, Try
 from lib.dsl.expressions import ARGUMENTS, Template
 from lib.dsl.state import Frame
 
@@ -24,6 +24,8 @@ class View:
     input: Any
     frames: dict[int, Frame]
     context: Any
+    # the frame of a call that was just answered, and how it had authenticated
+    authorization: tuple[int, Any] | None
 
     def evaluate(self, template: Template, frame: Frame, value: Any, extra: Mapping[str, Any] = NOTHING) -> Any:
         """The template's result on `value`, seen from this frame; `extra` names win."""
@@ -65,17 +67,30 @@ class View:
                 return RUNTIME
             case "secrets":
                 raise faults.authorization("$secrets can be read in the arguments of a call only")
+            case "authorization" if self.authorization is not None and frame.get("id") == self.authorization[0]:
+                return self.authorization[1]
             case _:  # $output and $authorization, where there are none
                 return None
 
     def _describe(self, frame: Frame) -> dict[str, Any]:
-        task = self.document.tasks[frame["task"]]
+        """The task, or the one that is extended, together with all that its definition says."""
+        outer: Frame | None = frame
+        while outer is not None:
+            body = self.document.tasks[outer["task"]].body
+            if isinstance(body, Extended) and outer.get("step") != body.position:
+                definition: dict[str, Any] = body.task.definition
+                return {**definition, **self._descriptor(body.task, outer, outer.get("result"))}
+            outer = None if outer["parent"] is None else self.frames[outer["parent"]]
+        return self._descriptor(self.document.tasks[frame["task"]], frame, frame.get("output"))
+
+    @staticmethod
+    def _descriptor(task: Task, frame: Frame, output: Any) -> dict[str, Any]:
         return {
             "name": task.name,
             "reference": task.reference,
             "definition": task.definition,
             "input": frame["raw"],
-            "output": frame.get("output"),
+            "output": output,
             "startedAt": instants.describe(frame["started"]),
         }
 
@@ -86,6 +101,9 @@ class View:
             body = self.document.tasks[inner["task"]].body
             if isinstance(body, For) and name in (body.each, body.at) and "at" in inner:
                 found[name] = inner["items"][inner["at"]] if name == body.each else inner["at"]
+                return
+            if isinstance(body, Consume) and name in (body.each, body.at) and inner.get("queue"):
+                found[name] = inner["queue"][0] if name == body.each else inner["at"]
                 return
             if isinstance(body, Try) and name == body.catch.variable and "error" in inner:
                 found[name] = inner["error"]

@@ -9,7 +9,8 @@ A frame is a dict about one open task. Its members:
     raw, input            the task's values
     output, then          what a task that failed while leaving will leave with when retried
     context               the context a call's arguments are evaluated with
-    open, function        a call without an answer yet, and what it calls
+    open, function        a call without an answer yet, and what it calls; `remote`: it only has to be
+    remote                started, once
     next                  [child, value]: the child to enter next and its raw input (-1: a new iteration)
     items, at             `for`: the collection and the current position
     outputs, left         `fork`: the branches' outputs, and how many are still missing
@@ -17,6 +18,12 @@ A frame is a dict about one open task. Its members:
     retries, delay,       retries so far; of the next one: microseconds until it begins and that it may
     within, limit,        take; the moment at which the one under way takes too long,
     visits, base, peak    the visits to go back to, the numbers that attempts start from and have reached
+    listening, types,     `listen`: whether it still takes events, of which types only (None: any), what its
+    progress              strategy has seen
+    queue, busy, at,      events that wait to be processed, the first of them under way, the position of it;
+    processed, heard      what has become of it, of all before it
+    step, applies,        an extended task: the step it is at, which extensions apply, the task's own output
+    result, after         and what comes next
 """
 
 from collections.abc import Mapping
@@ -28,7 +35,8 @@ type Frame = dict[str, Any]
 # Grows when the form of a written state changes; whoever changes it reads the older ones, too.
 FORMAT = 1
 # The members that hold values of the workflow; everything else is ours and small.
-VALUES = ("raw", "input", "output", "context", "items")
+VALUES = ("raw", "input", "output", "context", "items", "processed", "result")
+LISTS = ("outputs", "queue", "heard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,7 @@ def _pack(frame: Frame, convert: Any) -> Frame:
     if "next" in packed:
         child, value = packed["next"]
         packed["next"] = [child, convert(value)]
-    if "outputs" in packed:
-        packed["outputs"] = [convert(value) for value in packed["outputs"]]
+    for member in LISTS:
+        if member in packed:
+            packed[member] = [convert(value) for value in packed[member]]
     return packed

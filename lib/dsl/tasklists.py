@@ -1,13 +1,15 @@
 """The walk over a document's tasks: each one's kind, shape, expressions, names and where it may go next."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 from lib.dsl import limits, unsupported
+from lib.dsl.arguments import BUILT_IN
 from lib.dsl.checks import TASK_FLOW, Checks
 from lib.dsl.components import check_error, check_http, check_retry
-from lib.dsl.expressions import ARGUMENTS, escape
+from lib.dsl.event_checks import check_emit, check_listen
+from lib.dsl.event_models import EmitTask, Extension, ListenTask, RunTask
+from lib.dsl.expressions import escape
 from lib.dsl.models import (
     CallTask,
     Case,
@@ -21,23 +23,23 @@ from lib.dsl.models import (
     TryTask,
     WaitTask,
 )
+from lib.dsl.process_checks import check_run
 from lib.dsl.structure import describe
 from lib.dsl.suggestions import did_you_mean
 from lib.dsl.visibility import TASK, TASK_INPUT, Scope
 
 DIRECTIVES = ("continue", "end", "exit")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 _COMMON = frozenset(field.alias or name for name, field in Task.model_fields.items())
 
 
 class TaskLists:
-    """Walks every task list of one document; `variables` are all loop and catch variables it met."""
+    """Walks every task list of one document."""
 
-    def __init__(self, checks: Checks, longest_effect_seconds: float) -> None:
+    def __init__(self, checks: Checks, longest_effect_seconds: float, *, allow_scripts: bool = False) -> None:
         self.checks = checks
         self.findings = checks.findings
         self.longest_effect_seconds = longest_effect_seconds
-        self.variables: set[str] = set()
+        self.allow_scripts = allow_scripts
         self.tasks = 0
 
     def walk(self, items: Any, pointer: str, scope: Scope, *, sequence: bool = True) -> None:
@@ -48,11 +50,34 @@ class TaskLists:
         named = self._named(items, pointer)
         targets = [name for name, _, _ in named] if sequence else []
         for _, place, task in named:
-            self.tasks += 1
-            if self.tasks == limits.DOCUMENT_TASKS + 1:
-                self.findings.add(place, f"a document may have at most {limits.DOCUMENT_TASKS} tasks")
-            if self.tasks <= limits.DOCUMENT_TASKS:
-                self._task(task, place, scope, targets)
+            self._count(task, place, scope, targets)
+
+    def functions(self) -> None:
+        """The tasks under `use.functions`, which see nothing of where they are called."""
+        for name, place, task in self.checks.entries("functions"):
+            if name in BUILT_IN:
+                self.findings.add(place, f"`{name}` is a function of the language: choose another name")
+            self._count(task, place, Scope(), [])
+
+    def extensions(self) -> None:
+        """What is under `use.extensions`; its tasks see nothing of where they are used but `$task`."""
+        extensions = self.checks.use.get("extensions")
+        for _, place, extension in self._named(extensions, "/use/extensions") if isinstance(extensions, list) else ():
+            extend = extension.get("extend") if isinstance(extension, dict) else None
+            if isinstance(extend, str) and (sentence := unsupported.refusal("extend", extend)):
+                self.findings.add(f"{place}/extend", sentence)
+            elif self.findings.check(Extension, extension, place):
+                self.checks.expression(extension.get("when"), f"{place}/when", Scope(), TASK)
+                for part in ("before", "after"):
+                    if part in extension:
+                        self.walk(extension[part], f"{place}/{part}", Scope())
+
+    def _count(self, task: Any, pointer: str, scope: Scope, targets: list[str]) -> None:
+        self.tasks += 1
+        if self.tasks == limits.DOCUMENT_TASKS + 1:
+            self.findings.add(pointer, f"a document may have at most {limits.DOCUMENT_TASKS} tasks")
+        if self.tasks <= limits.DOCUMENT_TASKS:
+            self._task(task, pointer, scope, targets)
 
     def _named(self, items: list[Any], pointer: str) -> list[tuple[str, str, Any]]:
         """Name, pointer and value of each entry of a list of one-key objects."""
@@ -77,32 +102,38 @@ class TaskLists:
         kind = self._kind(task, pointer)
         if kind is None:
             return
-        model = _MODELS.get(kind)
+        model = None if unsupported.refusal("task", kind) else _MODELS[kind]
         common = {name: value for name, value in task.items() if name in _COMMON}
         fits = self.findings.check(model or Task, task if model else common, pointer)
         self.checks.expression(task.get("if"), f"{pointer}/if", scope, TASK_INPUT)
         self.checks.flow(task, pointer, scope, TASK_FLOW)
         seconds = self.checks.timeout(task.get("timeout"), f"{pointer}/timeout", scope, TASK)
         self._then(task.get("then"), f"{pointer}/then", targets)
-        if model and not fits:
+        if model is None:
+            return
+        if not fits:
             self._inside(task, pointer, scope)
         elif kind == "call":
             self._call(task, pointer, scope, seconds)
+        elif kind == "run":
+            self._run(task["run"], f"{pointer}/run", scope, seconds)
         elif kind == "switch":
             self._switch(task["switch"], f"{pointer}/switch", scope, targets)
-        elif kind in _BODIES:
+        else:
             _BODIES[kind](self, task, pointer, scope)
 
     def _inside(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
         """The tasks in a task of the wrong shape: authors want to hear of all mistakes at once."""
-        loop, fork, catch = (_object(task.get(name)) for name in ("for", "fork", "catch"))
+        loop, fork, catch, each = (_object(task.get(name)) for name in ("for", "fork", "catch", "foreach"))
         looped = scope.plus(str(loop.get("each", "item")), str(loop.get("at", "index")))
+        heard = scope.plus(str(each.get("item", "item")), str(each.get("at", "index")))
         caught = scope.plus(str(catch.get("as", "error")))
         lists = (
             ("do", task.get("do"), looped if loop else scope),
             ("fork/branches", fork.get("branches"), scope),
             ("try", task.get("try"), scope),
             ("catch/do", catch.get("do"), caught),
+            ("foreach/do", each.get("do"), heard),
         )
         for place, items, inner in lists:
             if isinstance(items, list):
@@ -135,21 +166,30 @@ class TaskLists:
 
     def _call(self, task: dict[str, Any], pointer: str, scope: Scope, seconds: float | None) -> None:
         function = task["call"]
-        if seconds is not None and seconds > self.longest_effect_seconds:
-            longest = f"{self.longest_effect_seconds:g}"
-            sentence = f"a call may take at most {longest} seconds here, but its timeout is {seconds:g}"
-            self.findings.add(f"{pointer}/timeout", sentence)
+        if function in self.checks.declared("functions") and function not in BUILT_IN:
+            self.checks.template(task.get("with"), f"{pointer}/with", scope, TASK)
+            return
+        self._fits(seconds, pointer)
         if function == "http":
             check_http(self.checks, task.get("with", {}), f"{pointer}/with", scope)
         else:
             self.findings.add(f"{pointer}/call", self._strange_function(function))
 
+    def _run(self, run: dict[str, Any], pointer: str, scope: Scope, seconds: float | None) -> None:
+        if "workflow" not in run:
+            self._fits(seconds, pointer.removesuffix("/run"))
+        check_run(self.checks, run, pointer, scope, allow_scripts=self.allow_scripts)
+
+    def _fits(self, seconds: float | None, pointer: str) -> None:
+        """Whether an effect can be waited for as long as its task's timeout says."""
+        if seconds is not None and seconds > self.longest_effect_seconds:
+            longest = f"{self.longest_effect_seconds:g}"
+            sentence = f"a call may take at most {longest} seconds here, but its timeout is {seconds:g}"
+            self.findings.add(f"{pointer}/timeout", sentence)
+
     def _strange_function(self, name: str) -> str:
         own = list(self.checks.declared("functions"))
-        if name in own:
-            kind = "defined under `use.functions`"
-        else:
-            kind = "by its URL" if "://" in name else "from a catalog" if "@" in name else ""
+        kind = "by its URL" if "://" in name else "from a catalog" if "@" in name else ""
         refusal = unsupported.refusal("function", kind) if kind else unsupported.refusal("call", name)
         return refusal or f"unknown function `{name}`{did_you_mean(name, ['http', *own])}"
 
@@ -173,23 +213,9 @@ class TaskLists:
     def _for(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
         loop, place = task["for"], f"{pointer}/for"
         self.checks.expression(loop["in"], f"{place}/in", scope, TASK)
-        each, at = loop.get("each", "item"), loop.get("at", "index")
-        self._variable(each, f"{place}/each")
-        self._variable(at, f"{place}/at")
-        if each == at:
-            self.findings.add(f"{place}/at", f"`each` and `at` are both called `{at}`")
-        inner = scope.plus(each, at)
+        inner = self.checks.loop(loop, place, scope, each="each")
         self.checks.expression(task.get("while"), f"{pointer}/while", inner, TASK)
         self.walk(task["do"], f"{pointer}/do", inner)
-
-    def _variable(self, name: str, pointer: str) -> None:
-        self.variables.add(name)
-        if not _VARIABLE.fullmatch(name):
-            sentence = f"a variable is made of letters, digits and _, but this is `{name}`"
-            hint = ": leave out the $" if name.startswith("$") else ""
-            self.findings.add(pointer, sentence + hint)
-        elif name in ARGUMENTS or name in ("ENV", "__loc__"):
-            self.findings.add(pointer, f"`${name}` already has a meaning: choose another name")
 
     def _fork(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
         branches, place = task["fork"]["branches"], f"{pointer}/fork/branches"
@@ -214,7 +240,7 @@ class TaskLists:
         self.walk(task["try"], f"{pointer}/try", scope)
         catch, place = task["catch"], f"{pointer}/catch"
         variable = catch.get("as", "error")
-        self._variable(variable, f"{place}/as")
+        self.checks.variable(variable, f"{place}/as")
         inner = scope.plus(variable)
         for name in ("when", "exceptWhen"):
             self.checks.expression(catch.get(name), f"{place}/{name}", inner, TASK)
@@ -224,6 +250,14 @@ class TaskLists:
             check_retry(self.checks, catch["retry"], f"{place}/retry", inner)
         if "do" in catch:
             self.walk(catch["do"], f"{place}/do", inner)
+
+    def _emit(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
+        check_emit(self.checks, task, pointer, scope)
+
+    def _listen(self, task: dict[str, Any], pointer: str, scope: Scope) -> None:
+        inner = check_listen(self.checks, task, pointer, scope)
+        if isinstance(items := _object(task.get("foreach")).get("do"), list):
+            self.walk(items, f"{pointer}/foreach/do", inner)
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -240,8 +274,11 @@ _MODELS: dict[str, type[Task]] = {
     "switch": SwitchTask,
     "try": TryTask,
     "wait": WaitTask,
+    "emit": EmitTask,
+    "listen": ListenTask,
+    "run": RunTask,
 }
-_KINDS = (*_MODELS, *sorted(unsupported.UNSUPPORTED["task"]))
+_KINDS = tuple(_MODELS)
 _BODIES: dict[str, Callable[[TaskLists, dict[str, Any], str, Scope], None]] = {
     "for": TaskLists._for,
     "do": TaskLists._do,
@@ -250,4 +287,6 @@ _BODIES: dict[str, Callable[[TaskLists, dict[str, Any], str, Scope], None]] = {
     "set": TaskLists._set,
     "try": TaskLists._try,
     "wait": TaskLists._wait,
+    "emit": TaskLists._emit,
+    "listen": TaskLists._listen,
 }

@@ -4,8 +4,22 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from lib.dsl import faults, retries
-from lib.dsl.document import Call, Do, For, Fork, Raise, Set, Switch, Try, Wait
+from lib.dsl import cloudevents, faults, instants, retries, strategies
+from lib.dsl.document import (
+    Call,
+    Consume,
+    Do,
+    Emit,
+    Extended,
+    For,
+    Fork,
+    Invoke,
+    Raise,
+    Set,
+    Switch,
+    Try,
+    Wait,
+)
 from lib.dsl.faults import Fault
 from lib.dsl.state import Frame
 from lib.dsl.transforms import micros
@@ -27,6 +41,8 @@ def begin(work: Work, frame: Frame) -> Done | None:
     """Starts the frame's task; None: the frame is filed and stays open. Raises Fault."""
     body = work.task_of(frame).body
     value = frame["input"]
+    if isinstance(body, Do | For | Fork | Try | Invoke | Extended):
+        return _walk(work, frame, body)
     match body:
         case Set():
             return Done(work.evaluate(body.value, frame, value))
@@ -38,15 +54,27 @@ def begin(work: Work, frame: Frame) -> Done | None:
             return _wait(work, body, frame)
         case Call():
             return _call(work, body, frame)
-        case Do():
-            return _open(work, frame, body.tasks.tasks, value)
+        case Emit():
+            return _emit(work, body, frame)
+        case Consume():
+            return _listen(work, body, frame)
+
+
+def _walk(work: Work, frame: Frame, body: Do | For | Fork | Try | Invoke | Extended) -> Done | None:
+    """Starts a task that has others inside."""
+    value = frame["input"]
+    match body:
         case For():
             return _loop(work, body, frame)
         case Fork():
             return _fork(work, body, frame)
+        case Extended():
+            return _extended(work, body, frame)
+        case Invoke():
+            value = work.evaluate(body.arguments, frame, value)
         case Try():
             retries.remember(work, body, frame)
-            return _open(work, frame, body.tasks.tasks, value)
+    return _open(work, frame, body.tasks.tasks, value)
 
 
 def go_on(work: Work, frame: Frame, child: int, value: Any) -> None:
@@ -95,10 +123,57 @@ def _wait(work: Work, body: Wait, frame: Frame) -> Done | None:
 def _call(work: Work, body: Call, frame: Frame) -> Done | None:
     work.pure = 0
     frame.update(open=True, function=body.function, context=work.context)
+    if body.remote:
+        frame["remote"] = True
     work.keep(frame)
     work.opened.append(frame["id"])
     retries.note_attempt(work, frame)
     return None
+
+
+def _emit(work: Work, body: Emit, frame: Frame) -> Done:
+    defaults = {
+        # the same for every retry of this visit, so that an event counts once however often it is sent
+        "id": f"{work.run_id}:{frame['task']}:{frame['visit']}",
+        "time": instants.describe(work.now)["iso8601"],
+    }
+    event = cloudevents.complete(work.evaluate(body.event, frame, frame["input"]), defaults)
+    work.emitted.append(event)
+    return Done(event)
+
+
+def _listen(work: Work, body: Consume, frame: Frame) -> Done | None:
+    work.pure = 0
+    types = body.strategy.types
+    frame.update(listening=True, types=None if types is None else list(types), queue=[], heard=[], busy=False, at=0)
+    frame["progress"] = strategies.begin(body.strategy)
+    work.keep(frame)
+    work.tell_run("correlation-started", task=frame["task"])
+    return None
+
+
+def _extended(work: Work, body: Extended, frame: Frame) -> Done | None:
+    """Which extensions apply is decided once, on the input and about the task that they extend."""
+    try:
+        frame["applies"] = [
+            condition is None or work.holds(condition, frame, frame["raw"]) for condition in body.conditions
+        ]
+    except Fault as fault:
+        raise fault.at(body.task.reference) from None
+    take_step(work, body, work.keep(frame), 0)
+    return None
+
+
+def take_step(work: Work, body: Extended, frame: Frame, step: int) -> bool:
+    """Lines up the next step at or after this one that applies; False if there is none."""
+    for number in range(step, len(body.owners)):
+        owner = body.owners[number]
+        if owner is None or frame["applies"][owner]:
+            frame = work.edit(frame)
+            frame["step"] = number
+            go_on(work, frame, number, frame["result"] if number > body.position else frame["raw"])
+            return True
+    return False
 
 
 def _loop(work: Work, body: For, frame: Frame) -> Done | None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lib.dsl import durations, faults
-from lib.dsl.document import Duration
+from lib.dsl.document import Duration, Transform
 from lib.dsl.schemas import Schema
 from lib.dsl.state import Frame
 from lib.dsl.work import Work
@@ -22,17 +22,21 @@ def take_in(work: Work, frame: Frame) -> None:
 def give_out(work: Work, frame: Frame, raw: Any) -> Any:
     """Makes the task's output of its raw output, checks it, and exports to the context."""
     task = work.task_of(frame)
-    output = raw
-    if task.output.template is not None:
-        output = work.evaluate(task.output.template, {**frame, "output": raw}, raw)
-    _check(task.output.schema, output, "output")
+    return shape(work, frame, raw, task.output, task.export)
+
+
+def shape(work: Work, frame: Frame, raw: Any, output: Transform, export: Transform) -> Any:
+    """The value as `output` wants it; what `export` makes of that becomes the context."""
+    value = raw
+    if output.template is not None:
+        value = work.evaluate(output.template, {**frame, "output": raw}, raw)
+    _check(output.schema, value, "output")
     context = work.context
-    if task.export.template is not None:
-        seen = {**frame, "output": raw}
-        context = work.evaluate(task.export.template, seen, output, {"output": output})
-    _check(task.export.schema, context, "exported context")
+    if export.template is not None:
+        context = work.evaluate(export.template, {**frame, "output": raw}, value, {"output": value})
+    _check(export.schema, context, "exported context")
     work.context = context
-    return output
+    return value
 
 
 def micros(work: Work, frame: Frame, duration: Duration) -> int:

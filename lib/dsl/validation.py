@@ -6,27 +6,41 @@ from typing import Any
 from lib.dsl import limits, unsupported
 from lib.dsl.checks import WORKFLOW_FLOW, Checks
 from lib.dsl.components import check_authentication, check_error, check_retry
+from lib.dsl.event_checks import check_schedule
+from lib.dsl.expansion import Expansion, ExpansionError
 from lib.dsl.models import Timeout, Workflow
 from lib.dsl.structure import Findings, describe
 from lib.dsl.tasklists import TaskLists
 from lib.dsl.visibility import TASK, WORKFLOW_INPUT, Scope
 
-_DEFAULTS = {"language": "jq", "mode": "strict"}
 
-
-def validate(definition: Any, *, longest_effect_seconds: float) -> list[dict[str, str]]:
+def validate(definition: Any, *, longest_effect_seconds: float, allow_scripts: bool = False) -> list[dict[str, str]]:
     """All problems of the document, as JSON pointer and sentence; empty if it can be published."""
     findings = Findings()
     if _is_readable(findings, definition):
         findings.check(Workflow, definition, "")
         use = definition.get("use")
-        checks = Checks(findings, use if isinstance(use, dict) else {})
+        evaluate = definition.get("evaluate")
+        loose = isinstance(evaluate, dict) and evaluate.get("mode") == "loose"
+        checks = Checks(findings, use if isinstance(use, dict) else {}, loose=loose)
         _check_workflow(checks, definition)
-        tasks = TaskLists(checks, longest_effect_seconds)
+        tasks = TaskLists(checks, longest_effect_seconds, allow_scripts=allow_scripts)
         if isinstance(definition.get("do"), list):
             tasks.walk(definition["do"], "/do", Scope())
-        _check_use(checks, Scope(frozenset(tasks.variables)))
+        tasks.functions()
+        tasks.extensions()
+        _check_use(checks, Scope(frozenset(checks.variables)))
+    if not findings.problems:
+        _check_size(findings, definition)
     return findings.problems
+
+
+def _check_size(findings: Findings, definition: dict[str, Any]) -> None:
+    """What functions and extensions make of a document that is right in all else."""
+    try:
+        Expansion(definition).check()
+    except ExpansionError as exc:
+        findings.add(exc.pointer, str(exc))
 
 
 def _is_readable(findings: Findings, definition: Any) -> bool:
@@ -47,8 +61,10 @@ def _check_workflow(checks: Checks, definition: dict[str, Any]) -> None:
             checks.findings.add(f"/{name}", sentence)
     evaluate = definition.get("evaluate")
     for name, value in evaluate.items() if isinstance(evaluate, dict) else ():
-        if name in _DEFAULTS and value != _DEFAULTS[name] and (sentence := unsupported.refusal("evaluate", name)):
+        if name == "language" and value != "jq" and (sentence := unsupported.refusal("evaluate", name)):
             checks.findings.add(f"/evaluate/{name}", sentence)
+    if "schedule" in definition and not unsupported.refusal("workflow", "schedule"):
+        check_schedule(checks, definition["schedule"], "/schedule")
     checks.flow(definition, "", Scope(), WORKFLOW_FLOW)
     checks.timeout(definition.get("timeout"), "/timeout", Scope(), WORKFLOW_INPUT)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from lib.dsl.expressions import ARGUMENTS
 
 _RUN = frozenset({"workflow", "runtime"})
+# Before a run there is nothing but who we are.
+SCHEDULE = frozenset({"runtime"})
 WORKFLOW_INPUT = _RUN
 WORKFLOW_OUTPUT = _RUN | {"context"}
 TASK_INPUT = WORKFLOW_OUTPUT | {"task"}

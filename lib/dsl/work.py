@@ -33,6 +33,8 @@ class Work(View):
     opened: list[int] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    emitted: list[dict[str, Any]] = field(default_factory=list)
+    consumed: list[int] = field(default_factory=list)
 
     @classmethod
     def on(cls, document: Document, state: State, now: int, budget: int) -> "Work":
@@ -44,6 +46,7 @@ class Work(View):
             input=state.input,
             frames=dict(state.frames),
             context=state.context,
+            authorization=None,
             visits=dict(state.visits),
             now=now,
             budget=budget,
@@ -121,14 +124,20 @@ class Work(View):
         """Records an event of the frame's task, unless a loop has told enough of them."""
         task = self.task_of(frame)
         if frame["parent"] is None:
-            document = self.document
-            named = {"namespace": document.namespace, "name": document.name, "version": document.version}
-            self.events.append(Event(f"{EVENT}workflow.{what}.v1", {"workflow": named, **data}))
+            self.tell_run(what, **data)
+        elif task.silent:
+            return
         elif always or task.lasting or frame["visit"] <= TOLD_VISITS:
             known = {"task": task.reference, "visit": frame["visit"]}
             if "attempt" in frame:
                 known["attempt"] = frame["attempt"]
             self.events.append(Event(f"{EVENT}task.{what}.v1", {**known, **data}))
+
+    def tell_run(self, what: str, **data: Any) -> None:
+        """Records an event of the workflow itself."""
+        document = self.document
+        named = {"namespace": document.namespace, "name": document.name, "version": document.version}
+        self.events.append(Event(f"{EVENT}workflow.{what}.v1", {"workflow": named, **data}))
 
     def transition(self) -> Transition:
         """The finished transition."""
@@ -152,6 +161,8 @@ class Work(View):
             events=tuple(self.events),
             outcome=self.outcome,
             more=bool(state.ready) and self.outcome is None,
+            emitted=tuple(self.emitted),
+            consumed=tuple(self.consumed),
         )
 
 
@@ -177,6 +188,7 @@ def _effect(frame: Mapping[str, Any]) -> Effect:
         function=frame["function"],
         timeout_seconds=None if timeout is None else timeout / 1_000_000,
         started_at=instants.from_micros(frame["started"]),
+        remote=frame.get("remote", False),
     )
 
 

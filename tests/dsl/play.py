@@ -24,6 +24,11 @@ def call(**parts: Any) -> dict[str, Any]:
     return {"call": "http", "with": with_, **parts}
 
 
+def event(type: str = "a", data: Any = None, **attributes: Any) -> dict[str, Any]:
+    """An event as it comes from outside."""
+    return {"specversion": "1.0", "id": "1", "source": "/test", "type": type, "data": data, **attributes}
+
+
 class Play:
     """One run. Every state passes through JSON text, so nothing can live in memory only."""
 
@@ -32,6 +37,7 @@ class Play:
         self.now = now
         self.events: list[dsl.Event] = []
         self.cancelled: list[int] = []
+        self.emitted: list[dict[str, Any]] = []
         self.take(dsl.start(document, run_id="run-1", input=input, now=now))
 
     def take(self, transition: dsl.Transition) -> None:
@@ -41,16 +47,21 @@ class Play:
         assert self.state == transition.state
         self.events += transition.events
         self.cancelled += transition.cancelled
+        self.emitted += transition.emitted
         if transition.more:
             self.take(dsl.advance(self.document, self.state, [], now=self.now))
         if isinstance(transition.outcome, dsl.Completed):
             assert not self.state.frames, "a finished run has nothing open"
-        waits = bool(self.open) or dsl.wake_at(self.state) is not None
+        waits = bool(self.open or self.listens) or dsl.wake_at(self.state) is not None
         assert waits or self.transition.outcome, "the run neither ended nor waits for anything"
 
     @property
     def open(self) -> tuple[dsl.Effect, ...]:
         return dsl.open_effects(self.state)
+
+    @property
+    def listens(self) -> tuple[dsl.Listen, ...]:
+        return dsl.open_listens(self.state)
 
     def effect(self, name: str) -> dsl.Effect:
         """The open effect of the task with this name."""
@@ -61,6 +72,14 @@ class Play:
         transition = dsl.advance(self.document, before, arrivals, now=self.now)
         assert transition.events or transition.state == before, "something happened, but nothing is told of it"
         self.take(transition)
+
+    def hear(self, *events: dict[str, Any]) -> tuple[int, ...]:
+        """Lets the events arrive together; returns the places of those that were taken."""
+        before = self.state
+        transition = dsl.advance(self.document, before, [dsl.Received(event) for event in events], now=self.now)
+        assert transition.consumed or transition.state == before, "an event that nobody took has changed something"
+        self.take(transition)
+        return transition.consumed
 
     def answer(self, name: str, output: Any) -> None:
         self.arrive(dsl.Result(self.effect(name).id, output))
