@@ -4,6 +4,7 @@
 accepting a run costs none of that before its answer.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,15 +14,24 @@ from lib.engine.starting import start
 if TYPE_CHECKING:
     from lib.engine.report import SweepReport
 
-__all__ = ["advance_run", "close", "start", "sweep"]
+__all__ = ["advance_run", "advance_woken", "close", "start", "sweep"]
 
 
 async def advance_run(run_id: UUID, deadline: datetime | None) -> None:
     """Advance this run, if it is due, until it ends, waits for long or the deadline is near."""
     from lib.engine.reactor import current
-    from lib.engine.sweeping import advance_one
+    from lib.engine.sweeping import advance_runs
 
-    await advance_one(current(), run_id, deadline)
+    await advance_runs(current(), [run_id], deadline)
+
+
+async def advance_woken(run_ids: Sequence[UUID], deadline: datetime | None) -> None:
+    """Advance these runs, for which an event has come: those that this process holds, and those that nobody does."""
+    from lib.engine.reactor import current
+    from lib.engine.sweeping import advance_runs
+
+    current().notice(run_ids)
+    await advance_runs(current(), run_ids, deadline)
 
 
 async def sweep(deadline: datetime | None) -> "SweepReport":

@@ -15,12 +15,14 @@ from lib.store.values import encode
 LARGEST_OUTPUT_BYTES = 4 * 1024 * 1024
 
 
-async def perform(hold: Hold, effect: dsl.Effect, clock: Callable[[], datetime]) -> tuple[dsl.Arrival, StepRow]:
+async def perform(
+    hold: Hold, effect: dsl.Effect, clock: Callable[[], datetime]
+) -> tuple[dsl.Result | dsl.Failure, StepRow]:
     """Do what the task asks of the world, at most its timeout long; a failure is an arrival, too."""
     started_at = clock()
     output: str | None = None
     error: str | None = None
-    arrival: dsl.Arrival
+    arrival: dsl.Result | dsl.Failure
     try:
         value = await _call(hold, effect)
         output = _encode_output(value)

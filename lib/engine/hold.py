@@ -5,7 +5,8 @@ that do the next effects start.
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from uuid import UUID
 from lib import dsl
 from lib.config import settings
 from lib.dsl import faults
+from lib.engine.mail import Mailbox, answer_fault, read_answers, read_events
 from lib.engine.session import Session
 from lib.log import log
 from lib.store import Claimed, Entry, StepRow
@@ -81,19 +83,20 @@ class Hold:
         self.session = session
         self.document = document
         self.state = dsl.State.load(claimed.state) if claimed.state is not None else None
+        self.mailbox = Mailbox(claimed, self.state)
         self.base = claimed.seq
         self.grants = claimed.grants
         self.suspending = claimed.suspend_requested
         self.running: dict[int, asyncio.Task[None]] = {}
         self.leased_until = leased_until
-        self._arrivals: list[dsl.Arrival] = []
+        self._arrivals: list[dsl.Result | dsl.Failure] = []
         self._arrived: list[StepRow] = []
         # what the moves since the last entry came to
         self._events: list[str] = []
         self._steps: list[StepRow] = []
         self._grants_used = 0
 
-    def receive(self, arrival: dsl.Arrival, step: StepRow) -> None:
+    def receive(self, arrival: dsl.Result | dsl.Failure, step: StepRow) -> None:
         """An effect has ended; counts at the next turn."""
         self.running.pop(arrival.effect_id, None)
         self._arrivals.append(arrival)
@@ -116,7 +119,7 @@ class Hold:
 
     def renewal(self) -> Entry:
         """Nothing happened, but the lease is to go on."""
-        return Entry(self.run_id, self.base, (), "running")
+        return Entry(self.run_id, self.base, (), "running", mail=self.mailbox.close(self.state))
 
     def turn(self, now: datetime) -> Turn:
         """Move the machine as far as one budget goes; a bug in there fails this run, not its neighbours.
@@ -138,24 +141,28 @@ class Hold:
             return self._fail(bug, faulted_event(bug))
 
     def _move(self, now: datetime) -> dsl.Transition:
+        mail = self.mailbox.take()
+        for answer, step in read_answers(mail, self.state, now):
+            self.receive(answer, step)
         arrivals, self._arrivals = self._arrivals, []
         arrived, self._arrived = self._arrived, []
-        transition = self._next_transition(arrivals, now)
+        transition = self._next_transition([*read_events(mail), *arrivals], now)
         events = [encode({"type": event.type, "data": event.data}) for event in transition.events]
         # Nothing fails from here on: results count together with the state they led to, or not at all.
         self.state = transition.state
         self._events += events
         self._steps += arrived
+        dropped = self.mailbox.note(mail, transition)
         cut_off = [task for task in (self.running.pop(id_, None) for id_ in transition.cancelled) if task]
         for task in cut_off:
             task.cancel()
         if self.claimed.mode == "manual":
-            used = len(arrivals) + len(cut_off)
+            used = len(arrivals) + len(cut_off) + dropped
             self._grants_used += used
             self.grants = max(self.grants - used, 0)
         return transition
 
-    def _next_transition(self, arrivals: list[dsl.Arrival], now: datetime) -> dsl.Transition:
+    def _next_transition(self, arrivals: Sequence[dsl.Arrival], now: datetime) -> dsl.Transition:
         if self.state is None:
             if self.claimed.claims > CLAIMS_WITHOUT_PROGRESS:
                 raise self._quarantine()
@@ -186,12 +193,27 @@ class Hold:
         if isinstance(outcome, dsl.Completed):
             return Turn(self._entry(status="completed", released=True, result=encode(outcome.output)))
         assert self.state is not None  # noqa: S101  set by every move
-        idle = [effect for effect in dsl.open_effects(self.state) if effect.id not in self.running]
-        starts = self._admit(idle)
-        if starts or self.running:
-            entry = self._entry(status="running") if self._events else None
-            return Turn(entry, starts)
-        return Turn(self._release(idle, now))
+        idle = [effect for effect in dsl.open_effects(self.state) if not self._under_way(effect)]
+        admitted = self._admit(idle)
+        starts = [effect for effect in admitted if not effect.remote]
+        again = self._start_children([effect for effect in admitted if effect.remote], now)
+        if starts or self.running or again:
+            entry = self._entry(status="running") if self._events or self.mailbox.pending else None
+            return Turn(entry, starts, again)
+        return Turn(self._release([effect for effect in idle if not self._under_way(effect)], now))
+
+    def _under_way(self, effect: dsl.Effect) -> bool:
+        return effect.id in self.running or self.mailbox.started(effect)
+
+    def _start_children(self, effects: list[dsl.Effect], now: datetime) -> bool:
+        """Ask for them with the next entry; answers whether one has come to nothing already."""
+        assert self.state is not None  # noqa: S101  set by every move
+        for effect in effects:
+            try:
+                self.mailbox.start_child(self.document, self.state, effect)
+            except dsl.Fault as fault:
+                self.receive(*answer_fault(effect, fault, now))
+        return bool(self._arrivals)
 
     def _admit(self, idle: list[dsl.Effect]) -> list[dsl.Effect]:
         """Which may start now: none while suspending, in manual mode those granted, only what fits the deadline."""
@@ -200,13 +222,13 @@ class Hold:
         if self.claimed.mode == "manual":
             granted = {effect.id for effect in dsl.open_effects(self.state)[: self.grants]}
             idle = [effect for effect in idle if effect.id in granted]
-        return [effect for effect in idle if self.session.fits(effect_seconds(effect))]
+        return [effect for effect in idle if self.session.fits(0.0 if effect.remote else effect_seconds(effect))]
 
     def _release(self, idle: list[dsl.Effect], now: datetime) -> Entry:
         """Nothing can be done now: say when, or after whose call, it goes on."""
         if not idle:
             wake_at = self.wake_at()
-            if wake_at is None:
+            if wake_at is None and not (self.state and self.mailbox.waits(self.state)):
                 raise faults.runtime("The workflow waits for nothing: internal error.")
             return self._entry(status="waiting", released=True, due_at=wake_at)
         if self.claimed.mode == "manual" and not self.suspending and self.grants == 0:
@@ -218,7 +240,8 @@ class Hold:
     def _fail(self, fault: dsl.Fault, *untold: str) -> Turn:
         state = encode(self.state.dump()) if self.state else None
         events = [*self._events, *untold]
-        return Turn(failure_entry(self.run_id, self.base, fault, events, self._steps, state=state))
+        entry = failure_entry(self.run_id, self.base, fault, events, self._steps, state=state)
+        return Turn(replace(entry, mail=self.mailbox.close(None)))
 
     def _entry(self, *, status: str, save: bool = False, **more: Any) -> Entry:
         """What was done since the last entry."""
@@ -234,6 +257,7 @@ class Hold:
             state=state,
             steps=self._steps,
             grants_used=self._grants_used,
+            mail=self.mailbox.close(self.state if status != "completed" else None),
             **more,
         )
         self._events, self._steps, self._grants_used = [], [], 0

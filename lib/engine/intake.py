@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from lib import dsl, store
@@ -15,7 +16,7 @@ from lib.engine.reactor import Reactor
 from lib.engine.session import Session
 from lib.errors import RatchetError
 from lib.log import log
-from lib.store import Claimed
+from lib.store import Claimed, Mail
 
 
 async def claim(reactor: Reactor, session: Session, *, limit: int, only: Sequence[UUID] | None = None) -> int:
@@ -48,7 +49,7 @@ async def _adopt(reactor: Reactor, run: Claimed, session: Session, leased_until:
 
 async def _refuse(reactor: Reactor, run: Claimed, session: Session, fault: dsl.Fault) -> None:
     log("engine.run_refused", run_id=run.run_id, error=fault.detail)
-    entry = failure_entry(run.run_id, run.seq, fault, [faulted_event(fault)], [])
+    entry = replace(failure_entry(run.run_id, run.seq, fault, [faulted_event(fault)], []), mail=Mail())
     await commit(reactor.lease, [entry], reactor.hear)
     session.let_go(run.run_id, "failed", None)
 
@@ -64,6 +65,11 @@ async def take(reactor: Reactor, session: Session, run_id: UUID) -> None:
     finally:
         if reactor.wanted.get(run_id) is session:
             del reactor.wanted[run_id]
+
+
+async def take_all(reactor: Reactor, session: Session, run_ids: Iterable[UUID]) -> None:
+    """Take those of these runs that are due and that nobody else has."""
+    await asyncio.gather(*(take(reactor, session, run_id) for run_id in run_ids))
 
 
 async def _claim_wanted(reactor: Reactor) -> None:

@@ -6,17 +6,19 @@ the queue longer (group commit).
 
 import asyncio
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from lib import dsl
+from lib import dsl, store
 from lib.config import settings
 from lib.engine.clock import DatabaseClock
 from lib.engine.committing import Answer, commit
 from lib.engine.effects import perform
 from lib.engine.hold import Hold, Turn, effect_seconds
 from lib.engine.session import Session
+from lib.errors import RatchetError
 from lib.log import log
 from lib.store import Entry
 
@@ -47,6 +49,7 @@ class Reactor:
         self._wake = asyncio.Event()
         self._effects = asyncio.Semaphore(MAX_EFFECTS)
         self._sessions: set[Session] = set()
+        self._readers: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def open(self, deadline: datetime | None) -> Session:
@@ -167,8 +170,12 @@ class Reactor:
                 yielded = time.monotonic()
         entries = [turn.entry for _, turn in turns if turn.entry]
         answers = {answer.verdict.run_id: answer for answer in await self._commit(entries)} if entries else {}
+        woken = {run_id for answer in answers.values() for run_id in answer.verdict.woken}
         for hold, turn in turns:
             self._settle(hold, turn, answers.get(hold.run_id))
+            if woken and turn.entry and turn.entry.mail:
+                self.notice(woken, hold.session)
+                woken = set()
 
     async def _commit(self, entries: list[Entry]) -> list[Answer]:
         answers = await commit(self.lease, entries, self.hear)
@@ -187,6 +194,8 @@ class Reactor:
             hold.base = verdict.seq
             hold.suspending = verdict.suspend_requested
             hold.leased_until = answer.leased_until
+            if verdict.mail and not (entry and entry.released):
+                self._fetch(hold)
         if entry and entry.events:
             hold.session.report.advanced += 1
         if entry and entry.released:
@@ -197,6 +206,33 @@ class Reactor:
             for effect in turn.starts:
                 hold.session.report.effects += 1
                 hold.running[effect.id] = asyncio.create_task(self._perform(hold, effect))
+
+    def notice(self, woken: Iterable[UUID], session: Session | None = None) -> None:
+        """There is mail for these runs: those held here read it, the others are left to this session."""
+        for run_id in woken:
+            if hold := self._holds.get(run_id):
+                self._fetch(hold)
+            elif session:
+                session.wake(run_id)
+
+    def _fetch(self, hold: Hold) -> None:
+        hold.mailbox.wanted = True
+        if not hold.mailbox.fetching:
+            hold.mailbox.fetching = True
+            task = asyncio.create_task(self._read_inbox(hold))
+            self._readers.add(task)
+            task.add_done_callback(self._readers.discard)
+
+    async def _read_inbox(self, hold: Hold) -> None:
+        try:
+            while hold.mailbox.wanted:
+                hold.mailbox.wanted = False
+                hold.mailbox.put(await store.read_inbox(hold.run_id))
+        except RatchetError as exc:  # the next commit tells of it again
+            log("engine.inbox_unread", run_id=hold.run_id, error=repr(exc))
+        finally:
+            hold.mailbox.fetching = False
+        self._mark(hold)
 
     def _drop(self, hold: Hold, status: str, due_at: datetime | None) -> None:
         hold.stop_effects()

@@ -24,6 +24,7 @@ class Session:
         self.changed = asyncio.Event()
         self.report = SweepReport()
         self.waiting: list[tuple[datetime, UUID]] = []
+        self.woken: set[UUID] = set()
         self.out_of_time = False
         self.left = False
 
@@ -41,6 +42,12 @@ class Session:
             self.changed.clear()
             await self.changed.wait()
 
+    async def rest(self) -> None:
+        """Wait until none of its runs is held, or one of them has woken another."""
+        while self.held and not self.woken:
+            self.changed.clear()
+            await self.changed.wait()
+
     def fits(self, effect_seconds: float) -> bool:
         """Whether an effect of this length would end, and be committed, before the deadline."""
         return not self.left and effect_seconds + EFFECT_RESERVE_SECONDS <= self.seconds_left()
@@ -49,6 +56,11 @@ class Session:
         """Whether it is worth taking another run, now or in a while."""
         reserve = min(CLAIM_RESERVE_SECONDS, settings().max_duration_seconds / 4)
         return not self.left and not self.out_of_time and self.seconds_left() - after_seconds > reserve
+
+    def wake(self, run_id: UUID) -> None:
+        """This run has become due by what the session's runs did."""
+        self.woken.add(run_id)
+        self.changed.set()
 
     def let_go(self, run_id: UUID, status: str, due_at: datetime | None) -> None:
         """One of its runs is no longer held: count what became of it, remember when it wants to go on."""

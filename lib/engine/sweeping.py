@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 from lib import dispatch, store
 from lib.config import settings
-from lib.engine.intake import claim, take
+from lib.engine.intake import claim, take_all
 from lib.engine.reactor import Reactor
 from lib.engine.report import SweepReport
 from lib.engine.session import Session
@@ -19,21 +20,33 @@ CLAIM_LIMIT = 50
 MAX_HELD = 200
 # Per sweep, so that retention never takes a sweep's time from the runs.
 OLD_RUNS_DELETED = 500
+OLD_EVENTS_DELETED = 5_000
 
 
 async def advance_one(reactor: Reactor, run_id: UUID, deadline: datetime | None) -> None:
-    """Take this run, and again after each wait short enough to linger for, until it ends or is let go."""
+    """Take this run, if it is due and nobody has it."""
+    await advance_runs(reactor, [run_id], deadline)
+
+
+async def advance_runs(reactor: Reactor, run_ids: Iterable[UUID], deadline: datetime | None) -> None:
+    """Take these runs and whom they wake, each again after a wait short enough to linger for, until all are let go."""
     session = reactor.open(deadline)
+    session.woken.update(run_ids)
     try:
-        await take(reactor, session, run_id)
-        await session.drain()
-        while await _linger(reactor, session):
-            await take(reactor, session, run_id)
-            await session.drain()
+        while session.woken or await _linger(reactor, session):
+            await _take_woken(reactor, session)
+            await session.drain(to=MAX_HELD - CLAIM_LIMIT)
+            await session.rest()
     finally:
         await reactor.close_session(session)
     if session.out_of_time:
         await dispatch.wake_sweep()
+
+
+async def _take_woken(reactor: Reactor, session: Session) -> None:
+    woken = [session.woken.pop() for _ in range(min(len(session.woken), CLAIM_LIMIT))]
+    if session.may_claim():
+        await take_all(reactor, session, woken)
 
 
 async def sweep_all(reactor: Reactor, deadline: datetime | None) -> SweepReport:
@@ -68,12 +81,14 @@ async def _delete_old_runs() -> None:
     """Retention is nobody's hurry: when it fails, the sweep has still done its work."""
     try:
         await store.delete_old_runs(days=settings().retention_days, limit=OLD_RUNS_DELETED)
+        await store.delete_old_events(days=settings().event_days, limit=OLD_EVENTS_DELETED)
     except DatabaseDown as exc:
         log("engine.retention_failed", error=repr(exc))
 
 
 async def _claim_until_drained(reactor: Reactor, session: Session) -> None:
     while session.may_claim():
+        session.woken.clear()  # whoever is due is claimed
         try:
             taken = await claim(reactor, session, limit=CLAIM_LIMIT)
         except DatabaseDown:
@@ -82,8 +97,8 @@ async def _claim_until_drained(reactor: Reactor, session: Session) -> None:
         if taken == CLAIM_LIMIT:
             await session.drain(to=MAX_HELD - CLAIM_LIMIT)
             continue
-        await session.drain()
-        if not taken and not await _linger(reactor, session):
+        await session.rest()
+        if not (taken or session.woken or await _linger(reactor, session)):
             break
     await session.drain()
 
@@ -97,5 +112,6 @@ async def _linger(reactor: Reactor, session: Session) -> bool:
     if seconds > settings().linger_seconds or not session.may_claim(after_seconds=seconds):
         return False
     await asyncio.sleep(seconds)
+    session.woken.update(run_id for due, run_id in session.waiting if due <= due_at)
     session.waiting = [(due, run_id) for due, run_id in session.waiting if due > due_at]
     return True
