@@ -17,7 +17,7 @@ ROUTES = [(route.method, route.pattern) for app in load_apps().values() for rout
 KEYED = [route for route in ROUTES if route[1] not in ("/sweep", "/health")]
 WITH_BODY = [("POST", "/workflows"), ("PUT", "/workflows/{id}"), ("POST", "/workflows/{id}/runs")]
 ID = "00000000-0000-7000-8000-000000000001"
-SCOPES = ["workflows:read", "workflows:write", "runs:read", "runs:write"]
+SCOPES = ["workflows:read", "workflows:write", "runs:read", "runs:write", "events:write"]
 
 
 async def test_ids_are_uuid_7_and_times_rfc_3339_in_utc(api: Client, start: StartRun) -> None:
@@ -56,7 +56,7 @@ async def test_every_route_asks_for_exactly_one_scope(api: Client, configure: Co
     for method, pattern in KEYED:
         answers = [await api(method, pattern.format(id=ID), headers=sent) for sent in headers]
         allowed = [scope for scope, found in zip(SCOPES, answers, strict=True) if found.status != 403]
-        room = "runs" if "runs" in pattern else "workflows"
+        room = "events" if pattern == "/events" else "runs" if "runs" in pattern else "workflows"
         assert allowed == [f"{room}:{'read' if method == 'GET' else 'write'}"], pattern
         assert {found.json()["scope"] for found in answers if found.status == 403} == set(allowed)
 
