@@ -4,7 +4,7 @@ A feature that arrives deletes its row here.
 """
 
 UNSUPPORTED: dict[str, frozenset[str]] = {
-    "task": frozenset({"emit", "listen", "run"}),
+    "task": frozenset(),
     "call": frozenset({"a2a", "asyncapi", "grpc", "mcp", "openapi"}),
     "workflow": frozenset({"schedule"}),
     "run": frozenset({"container"}),

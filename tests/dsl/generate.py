@@ -9,10 +9,18 @@ from hypothesis import strategies as st
 
 from lib import dsl
 from lib.dsl import faults
-from tests.dsl.play import Play, call
+from tests.dsl.play import Play, call, event
 
 VALUES = ("${ . }", "${ [.] }", "${ {a: 1} }", "${ .a }", "${ $context }", "${ $task.reference }", '${ "x" + . }')
 CONDITIONS = ("true", "$task != null", '(. | type) == "object"', "false", ".a.b")
+# What the tasks may call, and what is around some of them.
+USE = {
+    "functions": {"f": {"do": [{"in": {"call": "http", "with": {"method": "get", "endpoint": "https://x.test"}}}]}},
+    "extensions": [
+        {"x": {"extend": "switch", "before": [{"b": {"set": {"x": 1}}}], "after": [{"a": {"wait": {"seconds": 1}}}]}},
+        {"y": {"extend": "wait", "when": '(. | type) == "object"', "before": [{"b": {"set": {"mock": True}, "then": "exit"}}]}},
+    ],
+}
 THENS = ("continue", "exit", "end")
 
 
@@ -37,7 +45,8 @@ def task_lists(draw: Any, depth: int, *, calm: bool, in_fork: bool = False) -> l
 
 @st.composite
 def tasks(draw: Any, depth: int, *, calm: bool, in_fork: bool) -> dict[str, Any]:
-    simple = ["set", "call", "wait"] if calm else ["set", "call", "wait", "raise", "switch"]
+    simple = ["set", "call", "wait", "emit", "run", "function"]
+    simple += [] if calm else ["raise", "switch", "listen", "listen"]
     kinds = simple if depth == 0 else [*("do", "for", "fork", "try", "try") * 2, *simple]
     kind = draw(st.sampled_from(kinds))
     task = draw(_BODIES[kind](depth - 1, calm, in_fork or kind == "fork"))
@@ -72,6 +81,34 @@ def _raise(depth: int, calm: bool, in_fork: bool) -> Any:
 def _switch(depth: int, calm: bool, in_fork: bool) -> Any:
     cases = st.sampled_from(CONDITIONS).map(lambda when: [{"c": {"when": when, "then": "continue"}}])
     return cases.map(lambda items: {"switch": [*items, {"d": {"then": "exit"}}]})
+
+
+def _emit(depth: int, calm: bool, in_fork: bool) -> Any:
+    return st.just({"emit": {"event": {"with": {"source": "/x", "type": "a", "data": "${ . }"}}}})
+
+
+def _run(depth: int, calm: bool, in_fork: bool) -> Any:
+    return st.booleans().map(lambda awaited: {"run": {"workflow": {"name": "child"}, "await": awaited}})
+
+
+def _function(depth: int, calm: bool, in_fork: bool) -> Any:
+    return st.just({"call": "f", "with": {"x": "${ . }"}})
+
+
+@st.composite
+def _listen(draw: Any, depth: int, calm: bool, in_fork: bool) -> dict[str, Any]:
+    of = [{"with": {"type": name}, "correlate": {"k": {"from": ".data.k"}}} for name in ("a", "b")]
+    strategies = [
+        {"one": of[0]},
+        {"all": of},
+        {"any": of, "until": {"all": [{"with": {"type": "a"}}, {"with": {"type": "stop"}}]}},
+        *({"any": [], "until": until} for until in ("length > 1", "true", ".x.y")),
+    ]
+    task: dict[str, Any] = {"listen": {"to": draw(st.sampled_from(strategies))}}
+    if chance(draw, 60):
+        body = draw(task_lists(max(depth, 0), calm=calm, in_fork=in_fork)) if depth > 0 else []
+        task["foreach"] = {"do": body, "output": {"as": draw(st.sampled_from((".", "[$item]", ".a.b.c")))}}
+    return task
 
 
 def _do(depth: int, calm: bool, in_fork: bool) -> Any:
@@ -120,6 +157,10 @@ _BODIES = {
     "wait": _wait,
     "raise": _raise,
     "switch": _switch,
+    "emit": _emit,
+    "run": _run,
+    "function": _function,
+    "listen": _listen,
     "do": _do,
     "for": _for,
     "fork": _fork,
@@ -145,6 +186,12 @@ def play_by_lot(document: dsl.Document, seed: int, *, failing: int = 0) -> Play:
     return run
 
 
+def events(random: Random) -> list[dsl.Arrival]:
+    """A few events, whether anybody listens or not."""
+    types = random.choices(["a", "b", "c", "stop"], k=random.randint(1, 4))
+    return [dsl.Received(event(name, {"k": random.randint(0, 1), "a": {"b": {"c": 1}}})) for name in types]
+
+
 def step(run: Play, random: Random, failing: int) -> None:
     effects = [effect for effect in run.open if random.random() < 0.6]
     random.shuffle(effects)
@@ -154,4 +201,6 @@ def step(run: Play, random: Random, failing: int) -> None:
     elif not effects:
         effects = list(run.open[:1])
     arrivals = [answer(effect, failing) for effect in effects]
+    if run.listens and (random.random() < 0.5 or not arrivals):
+        arrivals += events(random)
     run.arrive(*arrivals, *arrivals[:1])

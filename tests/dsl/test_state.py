@@ -1,6 +1,7 @@
 """The state as data: it survives any store, shares what is shared, and stays small."""
 
 import json
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from lib import dsl
 from lib.dsl import State
-from tests.dsl.generate import play_by_lot, task_lists
+from tests.dsl.generate import USE, events, play_by_lot, task_lists
 from tests.dsl.play import NOON, Play, call, document
 
 # The same examples on every machine; a pure machine's examples are only ever slow for their size.
@@ -17,7 +18,10 @@ PATIENT = settings(
     deadline=None,
     derandomize=True,
     database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[
+        *(HealthCheck.too_slow, HealthCheck.data_too_large),
+        HealthCheck.function_scoped_fixture,  # it only opens up the whole language
+    ],
 )
 
 
@@ -82,23 +86,26 @@ def test_the_state_does_not_grow_with_history():
     assert len(json.dumps(run.state.dump())) <= early + 20
 
 
+@pytest.mark.usefixtures("whole_language")
 @PATIENT
 @given(tasks=task_lists(3, calm=False), seed=st.integers(0, 999))
 def test_every_document_runs_to_an_outcome_through_any_store(tasks, seed):
-    run = play_by_lot(document(*tasks), seed, failing=30)
+    run = play_by_lot(document(*tasks, use=USE), seed, failing=30)
     assert State.load(run.state.dump()).dump() == run.state.dump()
 
 
+@pytest.mark.usefixtures("whole_language")
 @PATIENT
 @given(tasks=task_lists(3, calm=False), seed=st.integers(0, 999))
 def test_no_try_of_a_visit_is_numbered_twice_even_when_the_run_is_retried(tasks, seed):
-    run = play_by_lot(document(*tasks), seed, failing=30)
+    run = play_by_lot(document(*tasks, use=USE), seed, failing=30)
+    dice = Random(seed)
     for _ in range(3):
         if isinstance(run.transition.outcome, dsl.Faulted):
             run.retry()
             while run.transition.outcome is None:
                 run.now = max(run.now, dsl.wake_at(run.state) or run.now)
-                run.arrive(*(dsl.Result(effect.id, {"a": 1}) for effect in run.open))
+                run.arrive(*(dsl.Result(effect.id, {"a": 1}) for effect in run.open), *events(dice))
     keys = [
         (event.data["task"], event.data["visit"], event.data["attempt"])
         for event in run.events
@@ -107,9 +114,10 @@ def test_no_try_of_a_visit_is_numbered_twice_even_when_the_run_is_retried(tasks,
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.usefixtures("whole_language")
 @PATIENT
 @given(tasks=task_lists(3, calm=True), seeds=st.tuples(st.integers(0, 999), st.integers(0, 999)))
 def test_the_order_in_which_answers_arrive_does_not_change_the_result(tasks, seeds):
-    compiled = document(*tasks)
+    compiled = document(*tasks, use=USE)
     first, second = (play_by_lot(compiled, seed) for seed in seeds)
     assert first.output == second.output

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.dsl import event_models, faults, limits, models, tasklists, unsupported
@@ -22,11 +22,12 @@ FILES = ("accepted", "structure", "expressions", "references", "unsupported")
 NOT_SUPPORTED = "is not supported by this release"
 
 
-CASES = [
-    pytest.param(case, id=f"{file}: {case['name']}")
-    for file in FILES
-    for case in read((HERE / "cases" / f"{file}.yaml").read_bytes(), YAML)
-]
+def cases(*files: str) -> list[Any]:
+    return [
+        pytest.param(case, id=f"{file}: {case['name']}")
+        for file in files
+        for case in read((HERE / "cases" / f"{file}.yaml").read_bytes(), YAML)
+    ]
 
 
 def problems(definition: Any) -> list[dict[str, str]]:
@@ -37,12 +38,37 @@ def with_tasks(*tasks: Any) -> dict[str, Any]:
     return {"document": HEADER, "do": list(tasks)}
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", cases(*FILES))
 def test_case(case: dict[str, Any]):
     definition = case["definition"]
     if isinstance(definition, dict) and "document" not in definition:
         definition = {"document": HEADER, **definition}
     assert problems(definition) == case.get("problems", [])
+
+
+@pytest.mark.usefixtures("whole_language")
+@pytest.mark.parametrize("case", cases("events"))
+def test_case_of_what_runs_in_the_machine(case: dict[str, Any]):
+    test_case(case)
+
+
+@pytest.mark.usefixtures("whole_language")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="not run: the specification's examples are not here")
+@pytest.mark.parametrize("topic", ["listen", "emit", "run-subflow", "schedule", "mock", "call-custom-function-inline"])
+def test_passes_the_examples_about(topic: str):
+    files = sorted(SHARED.glob(f"{topic}*.yaml"))
+    assert files
+    for file in files:
+        assert problems(read(file.read_bytes(), YAML)) == [], file.name
+
+
+@pytest.mark.usefixtures("whole_language")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="not run: the specification's examples are not here")
+@pytest.mark.parametrize("topic", ["run-script", "run-shell"])
+def test_passes_the_examples_of_scripts_where_they_are_allowed(topic: str):
+    for file in SHARED.glob(f"{topic}*.yaml"):
+        definition = read(file.read_bytes(), YAML)
+        assert validate(definition, longest_effect_seconds=285, allow_scripts=True) == [], file.name
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="not run: the specification's examples are not here")
@@ -147,6 +173,8 @@ WORDS = st.sampled_from(
     [
         *("do", "for", "fork", "switch", "set", "raise", "wait", "call", "try", "catch", "listen", "if", "then"),
         *("input", "output", "from", "as", "schema", "document", "timeout", "after", "with", "endpoint", "uri"),
+        *("emit", "event", "to", "any", "all", "one", "until", "foreach", "do", "correlate", "expect", "run", "shell"),
+        *("workflow", "script", "name", "extend", "before", "cron", "every", "on", "type", "source", "time"),
         *("errors", "retry", "each", "in", "at", "while", "branches", "error", "when", "use", "basic", "a", "b"),
         "authentication",
     ]
@@ -159,13 +187,22 @@ SCRAPS = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@pytest.mark.usefixtures("whole_language")
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(WORDS, SCRAPS, max_size=4), SCRAPS, SCRAPS)
 def test_no_document_is_too_strange_to_be_answered(task: dict[str, Any], use: Any, catch: Any):
     strange = {
         "document": HEADER,
         "do": [{"t": task}, {"u": {"try": [{"v": task}], "catch": catch}}, {"w": {**task, "call": "http"}}],
-        "use": {"errors": use, "retries": {"r": use}, "timeouts": {"t": use}, "authentications": {"a": use}},
+        "use": {
+            "errors": use,
+            "retries": {"r": use},
+            "timeouts": {"t": use},
+            "authentications": {"a": use},
+            "functions": {"a": task, "f": use},
+            "extensions": [{"e": {"extend": "all", "before": use}}, use],
+        },
+        "schedule": use,
         "input": use,
         "timeout": catch,
     }
