@@ -20,6 +20,7 @@ SHARED = HERE.parents[2] / "shared" / "serverless-workflow" / "examples"
 HEADER = {"dsl": "1.0.3", "namespace": "test", "name": "case", "version": "0.1.0"}
 FILES = ("accepted", "structure", "expressions", "references", "unsupported")
 NOT_SUPPORTED = "is not supported by this release"
+SWITCHED_OFF = "is switched off here: it would run foreign code on this machine"
 
 
 def cases(*files: str) -> list[Any]:
@@ -77,7 +78,7 @@ def test_every_example_of_the_specification_passes_or_needs_what_comes_later():
     assert len(files) >= 60
     for file in files:
         for problem in problems(read(file.read_bytes(), YAML)):
-            assert problem["detail"].endswith(NOT_SUPPORTED), (file.name, problem)
+            assert problem["detail"].endswith((NOT_SUPPORTED, SWITCHED_OFF)), (file.name, problem)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="not run: the specification's examples are not here")

@@ -202,6 +202,7 @@ async def test_a_parent_whose_function_died_does_not_start_its_child_again(start
     dead = asyncio.create_task(sweep_all(reactor, None))
     await service.arrived.wait()
     dead.cancel()
+    await asyncio.wait({dead})
     await expire_leases()
     service.gate.set()
     await sweep_all(Reactor(), None)
