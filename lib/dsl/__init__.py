@@ -20,6 +20,7 @@ from lib.dsl.moves import (
     Transition,
 )
 from lib.dsl.reading import read
+from lib.dsl.schedules import Gathered, gather
 from lib.dsl.state import State
 from lib.dsl.work import open_effects
 
@@ -32,6 +33,7 @@ __all__ = [
     "Failure",
     "Fault",
     "Faulted",
+    "Gathered",
     "Listen",
     "Outcome",
     "Received",
@@ -40,6 +42,7 @@ __all__ = [
     "Transition",
     "advance",
     "compile_document",
+    "gather",
     "load_document",
     "open_effects",
     "open_listens",

@@ -18,7 +18,13 @@ USE = {
     "functions": {"f": {"do": [{"in": {"call": "http", "with": {"method": "get", "endpoint": "https://x.test"}}}]}},
     "extensions": [
         {"x": {"extend": "switch", "before": [{"b": {"set": {"x": 1}}}], "after": [{"a": {"wait": {"seconds": 1}}}]}},
-        {"y": {"extend": "wait", "when": '(. | type) == "object"', "before": [{"b": {"set": {"mock": True}, "then": "exit"}}]}},
+        {
+            "y": {
+                "extend": "wait",
+                "when": '(. | type) == "object"',
+                "before": [{"b": {"set": {"mock": True}, "then": "exit"}}],
+            }
+        },
     ],
 }
 THENS = ("continue", "exit", "end")
@@ -84,7 +90,7 @@ def _switch(depth: int, calm: bool, in_fork: bool) -> Any:
 
 
 def _emit(depth: int, calm: bool, in_fork: bool) -> Any:
-    return st.just({"emit": {"event": {"with": {"source": "/x", "type": "a", "data": "${ . }"}}}})
+    return st.just({"emit": {"event": {"with": {"source": "/x", "type": "a", "time": "2024-01-01T00:00:00Z"}}}})
 
 
 def _run(depth: int, calm: bool, in_fork: bool) -> Any:

@@ -1,13 +1,15 @@
 """When a workflow starts by itself: what the document says, compiled; and what cron expressions mean."""
 
+import json
 import re
 from datetime import UTC, datetime
 
 import pytest
 
+from lib import dsl
 from lib.dsl import cron
 from lib.dsl.document import Schedule
-from tests.dsl.play import document
+from tests.dsl.play import document, event
 
 
 @pytest.mark.usefixtures("whole_language")
@@ -28,6 +30,45 @@ def test_a_schedule_is_compiled(schedule, compiled):
 def test_a_schedule_on_events_is_a_strategy():
     found = document(schedule={"on": {"one": {"with": {"type": "heartbeat.low"}}}}).schedule
     assert found.on.types == ("heartbeat.low",)
+
+
+def starts(on, *events):
+    """What each event starts: a run on these events, none yet ([]), or nothing that was wanted (None)."""
+    scheduled, kept, found = document(schedule={"on": on}), None, []
+    for entry in events:
+        gathered = dsl.gather(scheduled, kept, entry)
+        if gathered is None:
+            found.append(None)
+            continue
+        kept = json.loads(json.dumps(gathered.kept))
+        found.append([heard["id"] for heard in gathered.input or ()])
+    return found
+
+
+OF_A, OF_B = ({"with": {"type": name}} for name in ("a", "b"))
+
+
+@pytest.mark.usefixtures("whole_language")
+@pytest.mark.parametrize(
+    ("on", "inputs"),
+    [
+        ({"one": OF_A}, [["1"], None, ["3"], None]),
+        ({"any": [OF_A, OF_B]}, [["1"], ["2"], ["3"], None]),
+        ({"any": []}, [["1"], ["2"], ["3"], ["4"]]),
+        ({"all": [OF_A, OF_B]}, [[], ["1", "2"], [], None]),
+        ({"any": [], "until": "length == 2"}, [[], ["1", "2"], [], ["3", "4"]]),
+        ({"any": [OF_A], "until": {"one": OF_B}}, [[], ["1"], [], None]),
+        ({"one": {"with": {"type": "a", "data": "${ .n > 2 }"}}}, [None, None, ["3"], None]),
+        ({"any": [], "until": ".x.y"}, [[], [], [], []]),
+    ],
+)
+def test_events_start_a_run_when_the_strategy_is_met(on, inputs):
+    given = [event(type_, {"n": n}, id=str(n)) for n, type_ in enumerate(["a", "b", "a", "c"], 1)]
+    assert starts(on, *given) == inputs
+
+
+def test_without_a_schedule_no_event_is_wanted():
+    assert dsl.gather(document(), None, event()) is None
 
 
 def test_without_a_schedule_there_is_none():
