@@ -6,9 +6,10 @@ A setting that cannot be read stops the function with a sentence naming the vari
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from lib.errors import NotConfigured
 
@@ -40,6 +41,13 @@ class Settings:
     max_connections: int
     retention_days: int
     event_days: int
+    secrets: Mapping[str, Any] = field(repr=False)
+
+    def secrets_named(self, names: Iterable[str]) -> dict[str, Any]:
+        """Those of the named secrets that exist; `my-key` may also be set as WORKFLOW_SECRET_MY_KEY."""
+        spellings = {name: (name, re.sub(r"[^A-Za-z0-9]", "_", name).upper()) for name in names}
+        found = {name: next((key for key in keys if key in self.secrets), None) for name, keys in spellings.items()}
+        return {name: self.secrets[key] for name, key in found.items() if key is not None}
 
     @property
     def longest_effect_seconds(self) -> float:
@@ -76,6 +84,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         max_connections=_whole(env, "RATCHET_MAX_CONNECTIONS", 4, least=1),
         retention_days=_whole(env, "RATCHET_RETENTION_DAYS", 30, least=1),
         event_days=_whole(env, "RATCHET_EVENT_DAYS", 1, least=1),
+        secrets=_secrets(env),
     )
 
 
@@ -91,6 +100,27 @@ def _api_keys(text: str) -> Mapping[str, frozenset[str]]:
     if "" in keys or any(not scopes <= SCOPES for scopes in keys.values()):
         raise NotConfigured(f"RATCHET_API_KEYS: keys are not empty and scopes are among {sorted(SCOPES)}")
     return keys
+
+
+def _secrets(env: Mapping[str, str]) -> Mapping[str, Any]:
+    """Every secret, by name: the members of WORKFLOW_SECRETS, then each variable of its own, which wins."""
+    try:
+        secrets = dict(json.loads(env.get("WORKFLOW_SECRETS") or "{}").items())
+    except (ValueError, AttributeError):
+        raise NotConfigured('WORKFLOW_SECRETS must be a JSON object: {"<name>": <value>, …}') from None
+    prefix = "WORKFLOW_SECRET_"
+    own = {name.removeprefix(prefix): text for name, text in env.items() if name.startswith(prefix)}
+    return {**secrets, **{name: _secret(name, text) for name, text in own.items() if name}}
+
+
+def _secret(name: str, text: str) -> Any:
+    """The text itself, or an object (a user name and a password, say) if it is one in JSON."""
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise NotConfigured(f"WORKFLOW_SECRET_{name} begins with {{ and is not a JSON object") from None
 
 
 def _words(env: Mapping[str, str], name: str, allowed: frozenset[str]) -> frozenset[str]:

@@ -40,9 +40,26 @@ def test_a_deployment_knows_its_own_url():
         ("RATCHET_AFTER_RESPONSE", "secret-key"),
         ("RATCHET_RATE_LIMIT", "secret-key/min"),
         ("RATCHET_MAX_DURATION", "3"),
+        ("WORKFLOW_SECRETS", "secret-key"),
+        ("WORKFLOW_SECRETS", "[]"),
+        ("WORKFLOW_SECRET_A", "{secret-key"),
     ],
 )
 def test_a_setting_that_cannot_be_read_is_named_and_its_value_is_not(name: str, value: str):
     with pytest.raises(NotConfigured, match=name) as refused:
         read_settings({name: value})
     assert "secret-key" not in str(refused.value)
+
+
+def test_secrets_come_from_one_variable_or_from_one_each():
+    settings = read_settings(
+        {
+            "WORKFLOW_SECRETS": '{"a": "1", "b": {"c": [2]}}',
+            "WORKFLOW_SECRET_a": "own",
+            "WORKFLOW_SECRET_LOG_IN": '{"username": "ann"}',
+        }
+    )
+    found = settings.secrets_named(["a", "b", "log-in", "gone"])
+    assert found == {"a": "own", "b": {"c": [2]}, "log-in": {"username": "ann"}}
+    assert "own" not in repr(settings)
+    assert "ann" not in repr(settings)

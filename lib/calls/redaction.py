@@ -6,9 +6,11 @@ Rule: shown by name, not hidden by name, for nobody can list every header that s
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, quote
+from typing import Any
+from urllib.parse import parse_qsl, quote, quote_plus
 
 from lib.calls.targets import Target
+from lib.dsl.faults import Fault
 
 HIDDEN = "[redacted]"
 PLAIN_HEADERS = frozenset(
@@ -41,12 +43,47 @@ def sensitive_values(headers: Mapping[str, str], target: Target) -> set[str]:
     return found | {value for _, value in parse_qsl(target.query) if len(value) >= _SHORTEST_PARAMETER}
 
 
-def excerpt(body: bytes, hidden: Iterable[str]) -> str:
-    """The beginning of an error's body as one line of text, with these values struck out."""
-    text = body.decode(errors="replace")
-    spellings = {form for value in hidden if value for form in (value, json.dumps(value)[1:-1], quote(value))}
+def texts_in(value: Any) -> tuple[str, ...]:
+    """Every text and number inside a secret, none of which a message may repeat."""
+    match value:
+        case dict():
+            return tuple(text for member in value.values() for text in texts_in(member))
+        case list():
+            return tuple(text for member in value for text in texts_in(member))
+        case None | bool() | "":
+            return ()
+        case _:
+            return (value if isinstance(value, str) else json.dumps(value),)
+
+
+def strike_out(text: str, hidden: Iterable[str]) -> str:
+    """The text without these values, however they are spelled in JSON, in a URL or in base64."""
+    spellings = {form for value in hidden if value for form in _spellings(value)}
     for spelling in sorted(spellings, key=len, reverse=True):
         text = text.replace(spelling, HIDDEN)
+    return text
+
+
+def _spellings(value: str) -> Iterable[str]:
+    data = value.encode(errors="replace")
+    plain = json.dumps(value, ensure_ascii=False)[1:-1]
+    yield from (value, json.dumps(value)[1:-1], plain, quote(data), quote(data, safe=""), quote_plus(data))
+    if len(value) >= _SHORTEST_SECRET:
+        yield base64.b64encode(data).decode()
+
+
+def without_secrets(fault: Fault, hidden: Iterable[str]) -> Fault:
+    """The same fault, in words that repeat none of these values."""
+    hidden = tuple(hidden)
+    if not hidden:
+        return fault
+    title, detail = (text and strike_out(text, hidden) for text in (fault.title, fault.detail))
+    return Fault(fault.type, fault.status, title, detail, fault.instance)
+
+
+def excerpt(body: bytes, hidden: Iterable[str]) -> str:
+    """The beginning of an error's body as one line of text, with these values struck out."""
+    text = strike_out(body.decode(errors="replace"), hidden)
     line = "".join(char if char.isprintable() else " " for char in text)
     line = " ".join(line.split())
     return line if len(line) <= EXCERPT_CHARACTERS else line[:EXCERPT_CHARACTERS] + "…"

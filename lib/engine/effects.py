@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from lib import calls, dsl
+from lib.config import settings
 from lib.dsl import faults
 from lib.engine.hold import Hold, effect_seconds
 from lib.log import log
@@ -24,9 +25,9 @@ async def perform(
     error: str | None = None
     arrival: dsl.Result | dsl.Failure
     try:
-        value = await _call(hold, effect)
+        value, authorization = await _call(hold, effect)
         output = _encode_output(value)
-        arrival = dsl.Result(effect.id, value)
+        arrival = dsl.Result(effect.id, value, authorization)
     except dsl.Fault as fault:
         known, error = _encode_fault(fault)
         arrival = dsl.Failure(effect.id, known)
@@ -34,31 +35,40 @@ async def perform(
     return arrival, step
 
 
-async def _call(hold: Hold, effect: dsl.Effect) -> object:
+async def _call(hold: Hold, effect: dsl.Effect) -> tuple[object, calls.Authorization | None]:
+    """The call's output and what it authenticated with; raises a Fault that repeats no secret."""
     seconds = effect_seconds(effect)
     if hold.state is None:
         raise faults.runtime("The run has no state: internal error.")
+    secrets = settings().secrets_named(hold.document.secrets)
+    context = calls.CallContext(
+        run_id=str(hold.run_id),
+        reference=effect.reference,
+        visit=effect.visit,
+        idempotency_key=f"{hold.run_id}:{effect.reference}:{effect.visit}",
+        timeout_seconds=seconds,
+        secrets=calls.texts_in(secrets),
+    )
     try:
-        arguments = dsl.resolve(hold.document, hold.state, effect)
-        context = calls.CallContext(
-            run_id=str(hold.run_id),
-            reference=effect.reference,
-            visit=effect.visit,
-            idempotency_key=f"{hold.run_id}:{effect.reference}:{effect.visit}",
-            timeout_seconds=seconds,
-        )
+        arguments = dsl.resolve(hold.document, hold.state, effect, secrets=secrets)
         async with asyncio.timeout(seconds):
-            return await calls.run(effect.function, arguments, context)
+            output = await calls.run(effect.function, arguments, context)
+        return output, context.authorization
     except TimeoutError:
         raise faults.timeout(f"The call did not end within {seconds:g} s.") from None
-    except dsl.Fault:
-        raise
+    except dsl.Fault as fault:
+        raise calls.without_secrets(fault, context.secrets) from None
     except asyncio.CancelledError:
         if _stopped():
             raise
         raise faults.runtime("The call was cancelled from inside.") from None
     except Exception as exc:
-        log("call.bug", run_id=hold.run_id, reference=effect.reference, error=repr(exc))
+        log(
+            "call.bug",
+            run_id=hold.run_id,
+            reference=effect.reference,
+            error=calls.strike_out(repr(exc), context.secrets),
+        )
         raise faults.runtime("The call failed: internal error.") from exc
 
 
