@@ -14,7 +14,7 @@ from uuid import UUID
 from lib import dsl
 from lib.config import settings
 from lib.dsl import faults
-from lib.engine.mail import Mailbox, answer_fault, read_answers, read_events
+from lib.engine.mail import Mailbox, answer_fault, check_sent, read_answers, read_events
 from lib.engine.session import Session
 from lib.log import log
 from lib.store import Claimed, Entry, StepRow
@@ -147,6 +147,7 @@ class Hold:
         arrivals, self._arrivals = self._arrivals, []
         arrived, self._arrived = self._arrived, []
         transition = self._next_transition([*read_events(mail), *arrivals], now)
+        check_sent(transition)
         events = [encode({"type": event.type, "data": event.data}) for event in transition.events]
         # Nothing fails from here on: results count together with the state they led to, or not at all.
         self.state = transition.state

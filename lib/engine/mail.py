@@ -9,6 +9,9 @@ from lib.dsl import faults
 from lib.store import Child, Claimed, Mail, StepRow
 from lib.store.values import encode
 
+# Source and id share an index row of 2,700 bytes.
+LARGEST_NAME_BYTES = 1000
+
 type Answer = tuple[dsl.Result | dsl.Failure, StepRow]
 
 
@@ -95,6 +98,16 @@ class Mailbox:
         self._listens = listens
         self._open_box()
         return mail
+
+
+def check_sent(transition: dsl.Transition) -> None:
+    """Raise dsl.Fault for an event, or a type of events, that the database has no room for in its indexes."""
+    names = [event[name] for event in transition.emitted for name in ("source", "id", "type")]
+    names += [type_ for listen in dsl.open_listens(transition.state) for type_ in listen.types or ()]
+    if any("\0" in name or len(name.encode(errors="surrogatepass")) > LARGEST_NAME_BYTES for name in names):
+        raise faults.runtime(
+            f"An event has a source, id or type of more than the limit of {LARGEST_NAME_BYTES} bytes, or with a NUL."
+        )
 
 
 def read_events(mail: Iterable[dict[str, Any]]) -> list[dsl.Arrival]:

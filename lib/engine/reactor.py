@@ -90,6 +90,7 @@ class Reactor:
         hold.session.held.add(hold.run_id)
         if held and held.base == hold.base:  # nobody has moved the run since: what is in flight still counts
             held.session, held.leased_until, held.suspending = hold.session, hold.leased_until, hold.suspending
+            held.mailbox.put(hold.claimed.inbox or ())
             hold = held
         elif held:
             held.stop_effects()

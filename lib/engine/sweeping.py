@@ -44,9 +44,12 @@ async def advance_runs(reactor: Reactor, run_ids: Iterable[UUID], deadline: date
 
 
 async def _take_woken(reactor: Reactor, session: Session) -> None:
+    if not session.may_claim():
+        session.out_of_time = True  # whoever is left is due: the next sweep's
+        session.woken.clear()
+        return
     woken = [session.woken.pop() for _ in range(min(len(session.woken), CLAIM_LIMIT))]
-    if session.may_claim():
-        await take_all(reactor, session, woken)
+    await take_all(reactor, session, woken)
 
 
 async def sweep_all(reactor: Reactor, deadline: datetime | None) -> SweepReport:

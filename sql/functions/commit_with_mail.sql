@@ -33,8 +33,8 @@ begin
   v_woken := v_woken || ratchet.end_runs(array(
     select e.id from unnest(p_runs, p_statuses) as e (id, status)
     where e.id = any (v_held) and e.status in ('completed', 'failed')));
-  -- Mail that came while the run was held: its rows are locked, so none is overlooked.
-  v_unread := array(select distinct i.run_id from ratchet.inbox i where i.run_id = any (v_held));
+  -- Mail that came while the runs were held: their rows are locked, so none is overlooked.
+  v_unread := array(select distinct i.run_id from ratchet.inbox i where i.run_id = any (p_runs));
   perform ratchet.wake_runs(v_unread);
   return query
   select v.run_id, v.held, v.seq, v.suspend_requested, v.lease_left, v.now, v.run_id = any (v_unread), v_woken || v_unread

@@ -245,3 +245,44 @@ async def test_a_run_without_events_commits_as_before(start, reactor: Reactor, s
     await start(document([{"one": call(service.url)}]))
     await sweep_all(reactor, None)
     assert mails == [None, None]
+
+
+async def test_an_event_that_cannot_be_kept_fails_its_run_with_the_reason(start, reactor: Reactor):
+    run_id = await start(document([{"say": emit("paid", n=1)}]))
+    long = {"emit": {"event": {"with": {"source": "https://tests.example", "type": "${ [range(2000)] | tostring }"}}}}
+    bad_id = await start(document([{"say": long}], name="long"))
+    await sweep_all(reactor, None)
+    assert (await store.get_run(run_id)).status == "completed"
+    run = await store.get_run(bad_id)
+    assert (run.status, "the limit of 1000 bytes" in run.error["detail"]) == ("failed", True)
+
+
+async def test_mail_that_a_second_claim_of_the_same_process_finds_is_not_lost(start, database: str, service: Service):
+    reactor = Reactor()
+    branches = [{"called": call(service.url)}, {"heard": listen()}]
+    run_id = await start(document([{"both": {"fork": {"branches": branches}}}]))
+    service.gate.clear()
+    first = asyncio.create_task(sweep_all(reactor, None))
+    await service.arrived.wait()
+    await store.deliver_events([event("a", data=1)])
+    await expire_leases()  # the instance was frozen
+    second = asyncio.create_task(sweep_all(reactor, None))
+    async with asyncio.timeout(5):
+        while await sql("select count(*) from ratchet.inbox") != [(0,)]:
+            await asyncio.sleep(0.01)
+    service.gate.set()
+    await asyncio.gather(first, second)
+    assert (await result(run_id))[1] == [1]
+    assert len(service.requests) == 1
+
+
+async def test_a_request_that_has_no_time_left_for_whom_it_woke_leaves_them_to_the_sweep(start, reactor: Reactor):
+    from datetime import UTC, datetime, timedelta
+
+    run_id = await start(document([{"wait": listen()}]))
+    await sweep_all(reactor, None)
+    woken = (await store.deliver_events([event("a", data=1)])).woken
+    await advance_runs(reactor, woken, datetime.now(UTC) + timedelta(seconds=8))
+    assert (await store.get_run(run_id)).status == "waiting"
+    await sweep_all(reactor, None)
+    assert await result(run_id) == [1]
