@@ -203,6 +203,11 @@ class Task:
         return isinstance(self.body, Call | Wait | Emit | Consume)
 
     @property
+    def origin(self) -> str:
+        """The reference that a fault of this task names: for what is around an extended task, that task's."""
+        return self.body.task.reference if isinstance(self.body, Extended) else self.reference
+
+    @property
     def silent(self) -> bool:
         """Whether the task is only our way of running extensions, of which nobody needs to hear."""
         return self.kind == EXTENSION

@@ -151,7 +151,7 @@ def _expire(work: Work, frame: Frame, timer: str) -> None:
         late, allowed = frame, f"its timeout of {frame['timeout'] / 1_000_000:g} seconds"
     else:
         late, allowed = _child(work, frame), "the retry policy around it allows"
-    fault = faults.timeout(f"The task took longer than {allowed}.").at(late["task"])
+    fault = faults.timeout(f"The task took longer than {allowed}.").at(work.task_of(late).origin)
     around, done = throw(work, late, fault, always=True)
     if around is not None:
         settle(work, around, done)
@@ -159,8 +159,9 @@ def _expire(work: Work, frame: Frame, timer: str) -> None:
 
 def _child(work: Work, frame: Frame) -> Frame:
     """What a `try` is busy with: its open child, or the one it is about to enter."""
-    for inner in work.below(frame):
-        return inner
+    inside = work.below(frame)
+    if inside:
+        return next((inner for inner in inside if not work.task_of(inner).silent), inside[0])
     child, value = frame.pop("next")
     task = children(work, frame).tasks[child]
     visit = work.visits.get(task.reference, 0) + 1

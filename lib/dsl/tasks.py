@@ -159,7 +159,7 @@ def _extended(work: Work, body: Extended, frame: Frame) -> Done | None:
             condition is None or work.holds(condition, frame, frame["raw"]) for condition in body.conditions
         ]
     except Fault as fault:
-        raise fault.at(body.task.reference) from None
+        raise fault.at(work.task_of(frame).origin) from None
     take_step(work, body, work.keep(frame), 0)
     return None
 

@@ -211,6 +211,18 @@ def test_a_fault_in_an_extended_task_is_caught_outside_and_tried_again_whole():
     assert run.output == {"x": 1}
 
 
+def test_a_retry_that_takes_too_long_is_late_at_the_extended_task():
+    limit = {"attempt": {"count": 2, "duration": {"seconds": 5}}}
+    log = {"extend": "call", "before": [{"s": {"set": {}}}]}
+    tried = {"t": {"try": [{"c": call()}], "catch": {"retry": {"limit": limit}, "do": [{"s": {"set": "${ $error }"}}]}}}
+    run = Play(extended([log], tried))
+    run.fail("c", FAULT)
+    run.pass_time(5)
+    assert ("faulted", "c") in run.told()
+    run.pass_time(5)
+    assert (run.output["status"], run.output["instance"]) == (408, "/do/0/t/try/0/c")
+
+
 # how much it may become
 
 
