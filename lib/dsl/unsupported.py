@@ -6,7 +6,7 @@ A feature that arrives deletes its row here.
 UNSUPPORTED: dict[str, frozenset[str]] = {
     "task": frozenset(),
     "call": frozenset({"a2a", "asyncapi", "grpc", "mcp", "openapi"}),
-    "workflow": frozenset({"schedule"}),
+    "workflow": frozenset(),
     "run": frozenset({"container"}),
     "script": frozenset({"source"}),
     "use": frozenset({"catalogs"}),

@@ -26,12 +26,13 @@ async def advance_run(run_id: UUID, deadline: datetime | None) -> None:
 
 
 async def advance_woken(run_ids: Sequence[UUID], deadline: datetime | None) -> None:
-    """Advance these runs, for which an event has come: those that this process holds, and those that nobody does."""
+    """Advance whom an event has woken: runs held here, runs that nobody holds, and what schedules start for it."""
     from lib.engine.reactor import current
+    from lib.engine.scheduling import start_scheduled
     from lib.engine.sweeping import advance_runs
 
     current().notice(run_ids)
-    await advance_runs(current(), run_ids, deadline)
+    await advance_runs(current(), [*run_ids, *await start_scheduled()], deadline)
 
 
 async def sweep(deadline: datetime | None) -> "SweepReport":

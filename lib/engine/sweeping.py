@@ -11,6 +11,7 @@ from lib.config import settings
 from lib.engine.intake import claim, take_all
 from lib.engine.reactor import Reactor
 from lib.engine.report import SweepReport
+from lib.engine.scheduling import start_scheduled
 from lib.engine.session import Session
 from lib.errors import DatabaseDown
 from lib.log import log
@@ -58,6 +59,7 @@ async def sweep_all(reactor: Reactor, deadline: datetime | None) -> SweepReport:
     session = reactor.open(deadline)
     report = session.report
     try:
+        await start_scheduled()
         await _claim_until_drained(reactor, session)
         report.ended = "drained" if session.may_claim() else "deadline"
     finally:

@@ -24,6 +24,7 @@ from lib.store.runs import (
     start_run,
     suspend_run,
 )
+from lib.store.schedules import DueSchedule, due_schedules, move_schedule
 from lib.store.workflows import (
     Workflow,
     delete_workflow,
@@ -39,6 +40,7 @@ __all__ = [
     "Claimed",
     "Delivery",
     "Diagnosis",
+    "DueSchedule",
     "Entry",
     "Event",
     "Health",
@@ -57,12 +59,14 @@ __all__ = [
     "delete_old_runs",
     "delete_workflow",
     "deliver_events",
+    "due_schedules",
     "find_workflow",
     "get_run",
     "list_events",
     "list_runs",
     "list_steps",
     "list_workflows",
+    "move_schedule",
     "publish_workflow",
     "read_changes",
     "read_diagnosis",

@@ -4,6 +4,8 @@ language plpgsql as $$
 declare
   v_live uuid[];
   v_id uuid;
+  v_namespace text;
+  v_name text;
 begin
   perform 1 from ratchet.workflows where id = p_id for update;  -- start_run takes a share lock: no run slips in
   if not found then
@@ -22,6 +24,7 @@ begin
   foreach v_id in array v_live loop  -- one by one: a child may end with its parent
     perform ratchet.cancel_run(r.id) from ratchet.runs r where r.id = v_id and r.status not in ('completed', 'failed', 'cancelled');
   end loop;
-  delete from ratchet.workflows where id = p_id;
+  delete from ratchet.workflows w where w.id = p_id returning w.namespace, w.name into strict v_namespace, v_name;
+  perform ratchet.schedule_newest(v_namespace, v_name);
 end;
 $$;

@@ -1,4 +1,5 @@
--- Keeps these CloudEvents, once per source and id, and puts each into the inbox of every run that listens to its type; answers whom it woke.
+-- Keeps these CloudEvents, once per source and id, and puts each into the inbox of every run that listens to its type; answers whom it woke:
+-- runs, and workflows whose schedule waits for events.
 create or replace function ratchet.deliver_events(p_sources text[], p_ids text[], p_types text[], p_events text[])
 returns table (accepted integer, duplicates integer, woken uuid[])
 language plpgsql as $$
@@ -34,6 +35,7 @@ begin
   )
   select coalesce(array_agg(distinct d.run_id), '{}') into v_woken from delivered d;
   perform ratchet.wake_runs(v_woken);
+  update ratchet.schedules s set next_at = v_now where s.workflow_id = any (v_woken);
   return query select cardinality(v_new), cardinality(p_ids) - cardinality(v_new), v_woken;
 end;
 $$;

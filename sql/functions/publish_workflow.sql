@@ -22,7 +22,9 @@ begin
   on conflict (namespace, name, version) do nothing
   returning * into v_workflow;
   v_created := found;
-  if not v_created then
+  if v_created then
+    perform ratchet.schedule_newest(p_namespace, p_name);
+  else
     select * into strict v_workflow from ratchet.workflows w
     where w.namespace = p_namespace and w.name = p_name and w.version = p_version;
     if v_workflow.document <> p_hash then
