@@ -1,7 +1,8 @@
-"""GET, PUT and DELETE /workflows/{id}: one workflow by UUID, name, namespace/name or name@version."""
+"""One workflow by UUID, name, namespace/name or name@version: read, drawn, followed by a version, deleted."""
 
 from lib import store
 from lib.http import App, Request, Response, Route, answer, needs
+from lib.http.diagram import read_diagram
 from lib.http.queries import read_choice
 
 
@@ -32,6 +33,7 @@ async def delete(request: Request) -> Response:
 
 app = App(
     Route("GET", "/workflows/{id}", read, needs("workflows:read")),
+    Route("GET", "/workflows/{id}/diagram", read_diagram, needs("workflows:read")),
     Route("PUT", "/workflows/{id}", publish_version, needs("workflows:write")),
     Route("DELETE", "/workflows/{id}", delete, needs("workflows:write")),
 )

@@ -101,3 +101,14 @@ async def test_delete_is_refused_while_runs_are_live(api: Client, start: StartRu
     assert (await api("DELETE", "/workflows/test?cascade=yes")).status == 400
     assert (await api("DELETE", "/workflows/test?cascade=cancel")).status == 204
     assert (await api("GET", f"/runs/{run['id']}")).json()["status"] == "cancelled"
+
+
+async def test_is_drawn_as_mermaid_text(api: Client, publish: Publish) -> None:
+    await publish([{'quo"ted': {"set": {"a": 1}}}], name="drawn")
+    for path in ("/workflows/drawn/diagram", "/api/workflows/default%2Fdrawn/diagram"):
+        found = await api("GET", path)
+        assert found.status == 200
+        assert found.headers["content-type"] == "text/vnd.mermaid; charset=utf-8"
+        assert found.body.decode().startswith("flowchart TD\n")
+        assert '["quo#34;ted<br/>set"]' in found.body.decode()
+    assert (await api("GET", "/workflows/nobody/diagram")).status == 404
