@@ -121,3 +121,18 @@ def test_the_order_in_which_answers_arrive_does_not_change_the_result(tasks, see
     compiled = document(*tasks, use=USE)
     first, second = (play_by_lot(compiled, seed) for seed in seeds)
     assert first.output == second.output
+
+
+@pytest.mark.usefixtures("whole_language")
+@PATIENT
+@given(tasks=task_lists(3, calm=False), seed=st.integers(0, 999))
+def test_events_mean_the_same_together_and_one_by_one(tasks, seed):
+    compiled, dice = document(*tasks, use=USE), Random(seed)
+    together, single = Play(compiled, {"a": {}}), Play(compiled, {"a": {}})
+    for _ in range(5):
+        arrivals = events(dice)
+        together.take(dsl.advance(compiled, together.state, arrivals, now=NOON))
+        for arrival in arrivals:
+            single.take(dsl.advance(compiled, single.state, [arrival], now=NOON))
+        assert together.state == single.state
+    assert together.events == single.events
