@@ -9,6 +9,7 @@ DOCUMENT_DEPTH = 64
 DOCUMENT_TASKS = 1000
 EXPANDED_TASKS = 5000  # with the tasks that functions and extensions add, wherever they are used
 FUNCTION_DEPTH = 20
+LISTENED_EVENTS = 10_000  # they are part of the state, which is written whole
 DOCUMENT_BYTES = 1_048_576
 DOCUMENT_EXPRESSIONS = 2000  # each different one takes a millisecond to compile
 EXPRESSION_CHARACTERS = 10_000

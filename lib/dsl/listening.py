@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lib.dsl import cloudevents, strategies
+from lib.dsl import cloudevents, faults, limits, strategies
 from lib.dsl.document import Consume
 from lib.dsl.faults import Fault
 from lib.dsl.moves import Listen
@@ -41,6 +41,8 @@ def take_turn(work: Work, frame: Frame) -> Done | Fault | None:
     """Processes what is queued as far as that goes at once; Done when nothing more is to come."""
     body = _body(work, frame)
     frame = work.edit(frame)
+    if len(frame["queue"]) + len(frame["heard"]) > limits.LISTENED_EVENTS:
+        return faults.runtime(f"a `listen` may hold at most {limits.LISTENED_EVENTS} events")
     while frame["queue"] and not frame["busy"]:
         if body.tasks.tasks:
             frame["busy"] = True

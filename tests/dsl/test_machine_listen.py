@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lib import dsl
+from lib.dsl import limits
 from tests.dsl.play import NOON, Play, call, document, event
 
 pytestmark = pytest.mark.usefixtures("whole_language")
@@ -265,6 +266,15 @@ def test_listening_for_ever_keeps_nothing_of_the_past():
     for _ in range(20):
         run.hear(event(data="x" * 100))
     assert len(json.dumps(run.state.dump())) <= size + 4
+
+
+def test_a_task_that_would_keep_too_many_events_faults(monkeypatch):
+    monkeypatch.setattr(limits, "LISTENED_EVENTS", 2)
+    run = hearing({"any": [], "until": "length > 5"})
+    run.hear(event(data=1), event(data=2))
+    assert run.listens
+    run.hear(event(data=3))
+    assert run.fault.type.endswith("/runtime")
 
 
 # together with everything else
