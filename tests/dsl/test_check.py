@@ -43,6 +43,14 @@ def test_takes_the_limit_of_the_deployment(tmp_path: Path, capsys: pytest.Captur
     assert "at most 30 seconds here, but its timeout is 60" in capsys.readouterr().out
 
 
+def test_takes_what_the_deployment_allows(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    script = GOOD.partition("do:")[0] + "do: [{r: {run: {shell: {command: ls}}}}]"
+    (tmp_path / "script.yaml").write_text(script)
+    assert main([str(tmp_path / "script.yaml")]) == 1
+    assert "is switched off here" in capsys.readouterr().out
+    assert main(["--allow-scripts", str(tmp_path / "script.yaml")]) == 0
+
+
 def test_is_a_command_with_help(tmp_path: Path):
     command = [sys.executable, "-m", "lib.dsl.check"]
     root = Path(__file__).parents[2]
