@@ -46,10 +46,12 @@ class Strategy:
     @property
     def types(self) -> tuple[str, ...] | None:
         """The only types it can want; None if that cannot be told."""
-        filters = (*self.filters, *(self.until_events.filters if self.until_events else ()))
-        found = [filter.attributes.get("type") for filter in filters]
+        stopping = () if self.until_events is None else self.until_events.types
+        found = [filter.attributes.get("type") for filter in self.filters]
         names = {name for name in found if isinstance(name, str)}
-        return tuple(sorted(names)) if self.filters and all(name in names for name in found) else None
+        if not found or stopping is None or not all(name in names for name in found):
+            return None
+        return tuple(sorted(names.union(stopping)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ def test_until_all_of_several_events():
         ({"any": [of("b"), of("a"), of("a")]}, ("a", "b")),
         ({"any": [of("b")], "until": {"one": of("stop")}}, ("b", "stop")),
         ({"any": [], "until": {"one": of("stop")}}, None),
+        ({"any": [of("a")], "until": {"any": []}}, None),
         ({"any": [of("a"), {"with": {"source": "/x"}}]}, None),
         ({"one": of('${ startswith("a") }')}, None),
     ],
