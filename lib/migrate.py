@@ -38,7 +38,7 @@ def function_files() -> list[Path]:
 
 async def migrate(url: str) -> list[str]:
     """Apply what is missing and replace all functions; answers the names of the table files it ran."""
-    async with await psycopg.AsyncConnection.connect(url, connect_timeout=5) as conn:
+    async with await psycopg.AsyncConnection.connect(url, connect_timeout=5, prepare_threshold=None) as conn:
         # A transaction-level lock: session locks leak through transaction-mode poolers.
         await conn.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
         # A sweep may hold these tables: give up with an error rather than queue everybody behind us.
