@@ -55,7 +55,7 @@ def stand(document: dsl.Document, completed: int) -> dsl.State:
 
 
 def microseconds_per_task(*completed: int, tasks: int = 200, rounds: int = 31) -> list[float]:
-    """What a task costs after so many others each, with writing and reading the state: medians of interleaved rounds."""
+    """What a task costs after so many others, with writing and reading the state: medians of interleaved rounds."""
     document = endless()
     states = [stand(document, number) for number in completed]
     seconds: list[list[float]] = [[] for _ in states]
