@@ -4,7 +4,6 @@ Rule: the arguments come evaluated but not trusted. Whatever is wrong with them 
 fault, 400, and its text names the argument, never its value.
 """
 
-import base64
 import hashlib
 import json
 import re
@@ -52,6 +51,10 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
 
+    def with_header(self, name: str, value: str) -> "Request":
+        """The same request with this header."""
+        return replace(self, headers={**self.headers, name: value})
+
     def redirected(self, status: int, location: str) -> "Request":
         """The request that a redirect asks for, as RFC 9110 has it; raises a Fault for a bad location.
 
@@ -69,11 +72,15 @@ class Request:
 
 @dataclass(frozen=True)
 class HttpCall:
-    """What the document asks for: a request, what to hand back of the answer, whether to follow redirects."""
+    """What the document asks for: a request, what to hand back of the answer, whether to follow redirects.
+
+    `policy` is how the request shall authenticate, not judged yet; None: it does not.
+    """
 
     request: Request
     output: Output
     redirect: bool
+    policy: Any = None
 
 
 def read(arguments: Any, idempotency_key: str) -> HttpCall:
@@ -86,12 +93,12 @@ def read(arguments: Any, idempotency_key: str) -> HttpCall:
         raise faults.validation("output must be content, response or raw.")
     if not isinstance(redirect, bool):
         raise faults.validation("redirect must be true or false.")
-    target, authorization = _endpoint(given.get("endpoint"))
+    target, policy = _endpoint(given.get("endpoint"))
     headers = {**_DEFAULT_HEADERS, "idempotency-key": _key_header(idempotency_key)}
-    headers |= dict(_headers(given.get("headers"))) | authorization
+    headers |= dict(_headers(given.get("headers")))
     body = _body(given.get("body"), headers)
     target = target.with_query(list(_query(given.get("query"))))
-    return HttpCall(Request(_method(given), target, headers, body), cast("Output", output), redirect)
+    return HttpCall(Request(_method(given), target, headers, body), cast("Output", output), redirect, policy)
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:
@@ -107,7 +114,7 @@ def _method(given: Mapping[str, Any]) -> str:
     return method.upper()
 
 
-def _endpoint(endpoint: Any) -> tuple[Target, dict[str, str]]:
+def _endpoint(endpoint: Any) -> tuple[Target, Any]:
     policy = None
     if isinstance(endpoint, Mapping):
         if not endpoint.keys() <= {"uri", "authentication"}:
@@ -115,22 +122,7 @@ def _endpoint(endpoint: Any) -> tuple[Target, dict[str, str]]:
         policy, endpoint = endpoint.get("authentication"), endpoint.get("uri")
     if not isinstance(endpoint, str):
         raise faults.validation("endpoint must be a URI, or an object with one in uri.")
-    return targets.read(endpoint), _authorization(policy)
-
-
-def _authorization(policy: Any) -> dict[str, str]:
-    """The Authorization header of a resolved authentication policy, basic or bearer."""
-    match policy:
-        case None:
-            return {}
-        case {"basic": {"username": str(username), "password": str(password)}} if ":" not in username:
-            pair = base64.b64encode(f"{username}:{password}".encode()).decode()
-            return {"authorization": f"Basic {pair}"}
-        case {"bearer": {"token": str(token)}} if re.fullmatch(r"[\x21-\x7e]+", token):
-            return {"authorization": f"Bearer {token}"}
-        case {"basic": _} | {"bearer": _}:
-            raise faults.validation("basic needs username and password, bearer needs token.")
-    raise faults.configuration("Only basic and bearer authentication are supported.")
+    return targets.read(endpoint), policy
 
 
 def _headers(given: Any) -> Iterator[tuple[str, str]]:

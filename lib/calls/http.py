@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib.calls import arguments as http_arguments
-from lib.calls import content, redaction
+from lib.calls import authentication, content, redaction
 from lib.calls.arguments import HttpCall, Request
+from lib.calls.authentication import authenticated
 from lib.calls.context import CallContext
-from lib.calls.transport import Reply, exchange
+from lib.calls.transport import Reply
 from lib.dsl import faults
 
 MAX_REDIRECTS = 10
@@ -34,34 +35,37 @@ async def call(arguments: Any, context: CallContext) -> Any:
     asked = http_arguments.read(arguments, context.idempotency_key)
     try:
         async with asyncio.timeout(context.timeout_seconds):
-            return await _perform(asked, context.secrets)
+            return await _perform(asked, context)
     except TimeoutError:
         host = asked.request.target.host
         raise faults.timeout(f"'{host}' took longer than {context.timeout_seconds:g} seconds.") from None
 
 
-async def _perform(asked: HttpCall, secrets: tuple[str, ...]) -> Any:
-    request = asked.request
-    for _ in range(MAX_REDIRECTS + 1):
-        async with exchange(request) as reply:
+async def _perform(asked: HttpCall, context: CallContext) -> Any:
+    request, scheme = asked.request, authentication.read(asked.policy)
+    hidden = {*context.secrets, *(scheme.hidden if scheme else ())}
+    for _hop in range(MAX_REDIRECTS + 1):
+        async with authenticated(request, scheme) as (sent, reply):
+            hidden |= redaction.sensitive_values(sent.headers, sent.target)
+            if scheme and "authorization" in sent.headers:
+                said, _, parameter = sent.headers["authorization"].partition(" ")
+                context.authorizations.append({"scheme": said, "parameter": parameter})
             location = reply.headers.get("location")
             if not asked.redirect or reply.status not in _REDIRECTS or location is None:
-                await _check_status(reply, asked, request, secrets)
-                return _output(asked, request, reply.status, reply.headers, await reply.read())
+                await _check_status(reply, asked, sent, hidden)
+                return _output(asked, sent, reply.status, reply.headers, await reply.read())
             await reply.glimpse()  # a body read to its end leaves the connection to the next hop
-        request = request.redirected(reply.status, location)
+        following = request.redirected(reply.status, location)
+        # credentials are for the origin they were given for, and do not come back behind another one
+        scheme = scheme if following.target.origin == request.target.origin else None
+        request = following
     raise faults.communication(f"'{request.target.host}' redirects more than {MAX_REDIRECTS} times.", 502)
 
 
-async def _check_status(reply: Reply, asked: HttpCall, request: Request, secrets: tuple[str, ...]) -> None:
+async def _check_status(reply: Reply, asked: HttpCall, request: Request, hidden: set[str]) -> None:
     """Raise the fault of any status but 2xx; with `redirect`, a 3xx that leads nowhere is an answer, too."""
     if 200 <= reply.status < (400 if asked.redirect else 300):
         return
-    hidden = {
-        *secrets,
-        *redaction.sensitive_values(asked.request.headers, asked.request.target),
-        *redaction.sensitive_values(request.headers, request.target),
-    }
     text = redaction.excerpt(await reply.glimpse(), hidden)
     answered = f"{request.method} to '{request.target.host}' was answered with {reply.status}"
     raise faults.communication(f"{answered}: {text}" if text else f"{answered}.", reply.status)

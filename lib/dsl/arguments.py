@@ -15,8 +15,10 @@ from lib.dsl.state import State
 # Where calls name another service: there, braces are URI templates and authentication may be a name.
 ENDPOINTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "http": (("endpoint",),),
-    "openapi": (("document", "endpoint"), ("endpoint",)),
+    "openapi": (("document", "endpoint"), ()),
+    "mcp": (("transport", "http", "endpoint"),),
 }
+AUTHORITIES = ("oauth2", "oidc")
 # The functions of the language itself: no other can have their names.
 BUILT_IN = frozenset({"a2a", "asyncapi", "grpc", "http", "mcp", "openapi"})
 PROCESSES = ("script", "shell")
@@ -28,13 +30,13 @@ def compile_call(definition: Mapping[str, Any], parts: Parts) -> Call:
     function, arguments = definition["call"], definition.get("with") or {}
     paths = []
     for path in ENDPOINTS.get(function, ()):
-        endpoint = _at(arguments, path)
-        if isinstance(endpoint, dict):
-            arguments = _put(arguments, path, _authenticated(endpoint, parts.use))
-            path, endpoint = (*path, "uri"), endpoint.get("uri")
-        if isinstance(endpoint, str) and not parts.is_live(endpoint):
-            paths.append(path)
-    return Call(function, parts.template(arguments), tuple(paths))
+        owner = _at(arguments, path)
+        if isinstance(owner, dict):
+            arguments = _put(arguments, path, _authenticated(owner, parts.use))
+        paths += [path, (*path, "uri"), *((*path, "authentication", scheme, "authority") for scheme in AUTHORITIES)]
+    texts = ((path, _at(arguments, path)) for path in paths)
+    templates = tuple(path for path, text in texts if isinstance(text, str) and not parts.is_live(text))
+    return Call(function, parts.template(arguments), templates)
 
 
 def compile_run(run: Mapping[str, Any], namespace: str, parts: Parts) -> Call:

@@ -260,14 +260,5 @@ class Endpoint(Part):
     authentication: Maybe[dict[str, Any]] = None
 
 
-class Basic(Part):
-    username: str
-    password: str
-
-
-class Bearer(Part):
-    token: str
-
-
 class SecretName(Part):
     use: Text

@@ -5,8 +5,9 @@ from typing import Any
 
 from lib.dsl import limits, unsupported
 from lib.dsl.arguments import BUILT_IN
+from lib.dsl.call_checks import check_http
 from lib.dsl.checks import TASK_FLOW, Checks
-from lib.dsl.components import check_error, check_http, check_retry
+from lib.dsl.components import check_error, check_retry
 from lib.dsl.event_checks import check_emit, check_listen
 from lib.dsl.event_models import EmitTask, Extension, ListenTask, RunTask
 from lib.dsl.expressions import escape
@@ -170,8 +171,8 @@ class TaskLists:
             self.checks.template(task.get("with"), f"{pointer}/with", scope, TASK)
             return
         self._fits(seconds, pointer)
-        if function == "http":
-            check_http(self.checks, task.get("with", {}), f"{pointer}/with", scope)
+        if check := _CALLS.get(function):
+            check(self.checks, task.get("with", {}), f"{pointer}/with", scope)
         else:
             self.findings.add(f"{pointer}/call", self._strange_function(function))
 
@@ -191,7 +192,7 @@ class TaskLists:
         own = list(self.checks.declared("functions"))
         kind = "by its URL" if "://" in name else "from a catalog" if "@" in name else ""
         refusal = unsupported.refusal("function", kind) if kind else unsupported.refusal("call", name)
-        return refusal or f"unknown function `{name}`{did_you_mean(name, ['http', *own])}"
+        return refusal or f"unknown function `{name}`{did_you_mean(name, [*_CALLS, *own])}"
 
     def _switch(self, items: Any, pointer: str, scope: Scope, targets: list[str]) -> None:
         cases = self._named(items, pointer)
@@ -279,6 +280,7 @@ _MODELS: dict[str, type[Task]] = {
     "run": RunTask,
 }
 _KINDS = tuple(_MODELS)
+_CALLS: dict[str, Callable[[Checks, Any, str, Scope], None]] = {"http": check_http}
 _BODIES: dict[str, Callable[[TaskLists, dict[str, Any], str, Scope], None]] = {
     "for": TaskLists._for,
     "do": TaskLists._do,

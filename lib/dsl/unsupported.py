@@ -10,7 +10,7 @@ UNSUPPORTED: dict[str, frozenset[str]] = {
     "run": frozenset({"container"}),
     "script": frozenset({"source"}),
     "use": frozenset({"catalogs"}),
-    "authentication": frozenset({"certificate", "digest", "oauth2", "oidc"}),
+    "authentication": frozenset({"certificate"}),
     "schema": frozenset({"resource"}),
     "evaluate": frozenset({"language"}),
     "extend": frozenset({"extension"}),

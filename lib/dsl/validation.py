@@ -5,7 +5,8 @@ from typing import Any
 
 from lib.dsl import limits, unsupported
 from lib.dsl.checks import WORKFLOW_FLOW, Checks
-from lib.dsl.components import check_authentication, check_error, check_retry
+from lib.dsl.components import check_error, check_retry
+from lib.dsl.endpoint_checks import check_authentication
 from lib.dsl.event_checks import check_schedule
 from lib.dsl.expansion import Expansion, ExpansionError
 from lib.dsl.models import Timeout, Workflow

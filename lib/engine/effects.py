@@ -52,8 +52,7 @@ async def _call(hold: Hold, effect: dsl.Effect) -> tuple[object, calls.Authoriza
     try:
         arguments = dsl.resolve(hold.document, hold.state, effect, secrets=secrets)
         async with asyncio.timeout(seconds):
-            output = await calls.run(effect.function, arguments, context)
-        return output, context.authorization
+            return await calls.run(effect.function, arguments, context), context.authorization
     except TimeoutError:
         raise faults.timeout(f"The call did not end within {seconds:g} s.") from None
     except dsl.Fault as fault:

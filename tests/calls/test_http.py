@@ -279,7 +279,7 @@ async def test_a_password_in_the_url_is_refused_with_a_hint(http: HttpCaller) ->
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("scheme", ["digest", "certificate", "oauth2", "oidc", "use"])
+@pytest.mark.parametrize("scheme", ["certificate", "use"])
 async def test_says_which_authentication_is_not_supported(http: HttpCaller, scheme) -> None:
     with pytest.raises(Fault) as caught:
         await http({"uri": "http://127.0.0.1/", "authentication": {scheme: {}}})

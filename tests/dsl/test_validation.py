@@ -18,7 +18,7 @@ from lib.dsl.validation import validate
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared" / "serverless-workflow" / "examples"
 HEADER = {"dsl": "1.0.3", "namespace": "test", "name": "case", "version": "0.1.0"}
-FILES = ("accepted", "structure", "expressions", "references", "unsupported")
+FILES = ("accepted", "calls", "structure", "expressions", "references", "unsupported")
 NOT_SUPPORTED = "is not supported by this release"
 SWITCHED_OFF = "is switched off here: it would run foreign code on this machine"
 
@@ -86,6 +86,10 @@ def test_every_example_of_the_specification_passes_or_needs_what_comes_later():
     "name",
     [
         "authentication-bearer",
+        "authentication-oauth2",
+        "authentication-oauth2-secret",
+        "authentication-oidc",
+        "authentication-oidc-secret",
         "authentication-reusable",
         "call-http-endpoint-interpolation",
         "call-http-query-headers-expressions",
