@@ -16,7 +16,13 @@ async def _http(arguments: Any, context: CallContext) -> Any:
     return await call(arguments, context)
 
 
-_FUNCTIONS: Mapping[str, Call] = {"http": _http}
+async def _openapi(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.openapi import call
+
+    return await call(arguments, context)
+
+
+_FUNCTIONS: Mapping[str, Call] = {"http": _http, "openapi": _openapi}
 
 
 async def run(function: str, arguments: Any, context: CallContext) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 from lib.dsl import limits, unsupported
 from lib.dsl.arguments import BUILT_IN
-from lib.dsl.call_checks import check_http
+from lib.dsl.call_checks import check_http, check_openapi
 from lib.dsl.checks import TASK_FLOW, Checks
 from lib.dsl.components import check_error, check_retry
 from lib.dsl.event_checks import check_emit, check_listen
@@ -280,7 +280,7 @@ _MODELS: dict[str, type[Task]] = {
     "run": RunTask,
 }
 _KINDS = tuple(_MODELS)
-_CALLS: dict[str, Callable[[Checks, Any, str, Scope], None]] = {"http": check_http}
+_CALLS: dict[str, Callable[[Checks, Any, str, Scope], None]] = {"http": check_http, "openapi": check_openapi}
 _BODIES: dict[str, Callable[[TaskLists, dict[str, Any], str, Scope], None]] = {
     "for": TaskLists._for,
     "do": TaskLists._do,

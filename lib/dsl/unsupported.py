@@ -5,7 +5,7 @@ A feature that arrives deletes its row here.
 
 UNSUPPORTED: dict[str, frozenset[str]] = {
     "task": frozenset(),
-    "call": frozenset({"a2a", "asyncapi", "grpc", "mcp", "openapi"}),
+    "call": frozenset({"a2a", "asyncapi", "grpc", "mcp"}),
     "workflow": frozenset(),
     "run": frozenset({"container"}),
     "script": frozenset({"source"}),

@@ -93,6 +93,8 @@ def test_every_example_of_the_specification_passes_or_needs_what_comes_later():
         "authentication-reusable",
         "call-http-endpoint-interpolation",
         "call-http-query-headers-expressions",
+        "call-openapi",
+        "call-openapi-redirect",
         "conditional-task",
         "do-multiple",
         "fork",

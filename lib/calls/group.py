@@ -1,0 +1,105 @@
+"""A process and all that it starts: one process group that is listened to, up to a limit, and killed as a whole."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from typing import Self
+
+LIMIT_BYTES = 1024 * 1024
+# A descendant that has left the group may hold the pipes open for ever; what the group wrote is there by then.
+_LAST_WORDS_SECONDS = 1.0
+_STREAMS = {1: "stdout", 2: "stderr"}
+
+
+class Group(asyncio.SubprocessProtocol):
+    """What a process said and how it ended.
+
+    A protocol of its own, because `Process.wait` of some Python 3.12 waits for the pipes, too.
+    """
+
+    limit = LIMIT_BYTES
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.too_loud: str | None = None
+        self._heard = {number: bytearray() for number in _STREAMS}
+        self._exited: asyncio.Future[None] = loop.create_future()
+        self._silent: asyncio.Future[None] = loop.create_future()
+        self._transport: asyncio.SubprocessTransport
+
+    @classmethod
+    async def start(cls, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], heard: bool) -> Self:
+        """Start the command in `folder`/work with `folder`/stdin as its input; raises OSError or ValueError."""
+        listen = PIPE if heard else DEVNULL
+        loop = asyncio.get_running_loop()
+        with (folder / "stdin").open("rb") as stdin:
+            transport, group = await loop.subprocess_exec(
+                cls,
+                *command,
+                stdin=stdin,
+                stdout=listen,
+                stderr=listen,
+                cwd=folder / "work",
+                env=environment,
+                start_new_session=True,
+            )
+        group._transport = transport
+        return group
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Keep what is said, or end the group when it is too much."""
+        if self.too_loud is None:
+            self._heard[fd] += data
+            if len(self._heard[fd]) > self.limit:
+                self.too_loud = _STREAMS[fd]
+                self._kill_all()
+
+    def process_exited(self) -> None:
+        """The process has ended; its pipes may not have."""
+        if not self._exited.done():
+            self._exited.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The process has ended and nobody holds its pipes any longer."""
+        if not self._silent.done():
+            self._silent.set_result(None)
+
+    async def end(self) -> None:
+        """Wait for the process, end what it has left behind, and hear the rest."""
+        await self._exited
+        self._kill_all()
+        await asyncio.wait((self._silent,), timeout=_LAST_WORDS_SECONDS)
+
+    def kill(self) -> None:
+        """Kill whatever is left and let go of it; of no effect when all is over."""
+        if not self._exited.done():
+            self._kill_all()
+        self._transport.close()
+
+    def _kill_all(self) -> None:
+        try:
+            os.killpg(self._transport.get_pid(), signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return
+
+    @property
+    def code(self) -> int:
+        """The exit code; 128 and the number of the signal that ended the process, as shells say it."""
+        code = self._transport.get_returncode() or 0
+        return code if code >= 0 else 128 - code
+
+    @property
+    def stdout(self) -> str:
+        """The output without its last line break."""
+        return self._text(1)
+
+    @property
+    def stderr(self) -> str:
+        """The error output without its last line break."""
+        return self._text(2)
+
+    def _text(self, number: int) -> str:
+        return self._heard[number].decode(errors="replace").removesuffix("\n").removesuffix("\r")
