@@ -17,7 +17,7 @@ from lib.calls import arguments as http_arguments
 from lib.calls import content, redaction
 from lib.calls.arguments import HttpCall, Request
 from lib.calls.context import CallContext
-from lib.calls.transport import Reply, exchange
+from lib.calls.transport import Reply, exchange, settle
 from lib.dsl import faults
 
 MAX_REDIRECTS = 10
@@ -34,7 +34,7 @@ async def call(arguments: Any, context: CallContext) -> Any:
     asked = http_arguments.read(arguments, context.idempotency_key)
     try:
         async with asyncio.timeout(context.timeout_seconds):
-            return await _perform(asked, context.secrets)
+            return await settle(_perform(asked, context.secrets))
     except TimeoutError:
         host = asked.request.target.host
         raise faults.timeout(f"'{host}' took longer than {context.timeout_seconds:g} seconds.") from None
