@@ -3,14 +3,17 @@
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from lib import db, migrate
+from lib import calls, db, migrate
 from lib.config import settings
 from lib.dev.postgres import Server
+from tests.service import Service
+
+type Configure = Callable[..., None]
 
 _names = (f"test_{number}" for number in itertools.count())
 
@@ -46,15 +49,35 @@ def database_url(server: Server, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-async def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """A fresh database that this process's settings and pool point at."""
-    for name in [name for name in os.environ if name.startswith(("RATCHET_", "VERCEL", "CRON_"))]:
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
+    """Set these environment variables and read the settings again; at first none of ours is set."""
+
+    def change(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+
+    for name in [name for name in os.environ if name.startswith(("RATCHET_", "VERCEL", "CRON_", "DATABASE_URL"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("DATABASE_URL", database_url)
     settings.cache_clear()
+    yield change
+    settings.cache_clear()
+
+
+@pytest.fixture
+async def database(database_url: str, configure: Configure) -> AsyncIterator[str]:
+    """A fresh database that this process's settings and pool point at."""
+    configure(DATABASE_URL=database_url)
     yield database_url
     await db.close()
-    settings.cache_clear()
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    """A loopback service that effects may call."""
+    async with Service() as running:
+        yield running
+    await calls.close()
 
 
 @pytest.fixture(scope="session")

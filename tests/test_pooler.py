@@ -21,8 +21,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from lib import calls, dsl, engine, migrate, store, stream
-from lib.config import settings
+from lib import dsl, engine, migrate, store, stream
 from lib.dev.postgres import Server
 from lib.dev.postgres_home import choose_account, find_shelter
 from lib.engine.reactor import Reactor
@@ -30,6 +29,7 @@ from lib.engine.sweeping import sweep_all
 from lib.stream.clock import Clock
 from lib.stream.poller import Poller
 from tests import documents
+from tests.conftest import Configure
 from tests.history import event_types, sql
 from tests.service import Service
 from tests.stream.tools import next_write, read_all, read_frames, seqs_of, until_idle
@@ -109,11 +109,9 @@ def pooler(server: Server) -> Iterator[Pooler]:
 
 
 @pytest.fixture
-async def untidy(pooler: Pooler, database: str, monkeypatch: pytest.MonkeyPatch) -> str:
+async def untidy(pooler: Pooler, database: str, configure: Configure) -> str:
     """A fresh database that this process's settings and pool reach through the pooler."""
-    monkeypatch.setenv("DATABASE_URL", pooler.url(database))
-    monkeypatch.setenv("RATCHET_ALLOW_ADDRESSES", "loopback")
-    settings.cache_clear()
+    configure(DATABASE_URL=pooler.url(database), RATCHET_ALLOW_ADDRESSES="loopback")
     return pooler.url(database)
 
 
@@ -122,14 +120,6 @@ async def pooled(untidy: str) -> AsyncIterator[str]:
     """The same, and whatever a test does through it, it must leave nothing in any session."""
     yield untidy
     assert await read_leftovers(untidy) == []
-
-
-@pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    """A loopback service that effects may call."""
-    async with Service() as running:
-        yield running
-    await calls.close()
 
 
 @pytest.fixture

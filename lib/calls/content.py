@@ -7,12 +7,10 @@ import base64
 import json
 import math
 import zlib
-from collections.abc import Iterable
 from typing import Any
 
+from lib import json_text
 from lib.dsl import faults
-
-MAX_DEPTH = 200
 
 _JSON_TYPES = frozenset({"application/json", "text/json"})
 _TEXT_TYPES = frozenset({"application/xml", "application/yaml", "application/javascript", "application/x-ndjson"})
@@ -105,8 +103,8 @@ def _json(body: bytes) -> Any:
             _check_characters(value)
     except (ValueError, RecursionError):
         raise faults.communication("The answer says it is JSON and is not.", 502) from None
-    if _is_deep(value):
-        raise faults.communication(f"The answer's JSON is nested more than {MAX_DEPTH} deep.", 502)
+    if json_text.is_deeper_than(json_text.MAX_DEPTH, value):
+        raise faults.communication(f"The answer's JSON is nested more than {json_text.MAX_DEPTH} deep.", 502)
     return value
 
 
@@ -123,18 +121,3 @@ def _check_characters(value: Any) -> None:
     plain.encode()  # a half pair raises
     if "\\u0000" in plain.replace("\\\\", ""):
         raise ValueError("NUL")
-
-
-def _is_deep(value: Any) -> bool:
-    """Whether containers are nested past the limit; found level by level, for recursion breaks on them."""
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(MAX_DEPTH):
-        level = [child for container in level for child in _children(container)]
-        if not level:
-            return False
-    return True
-
-
-def _children(container: Any) -> Iterable[Any]:
-    values = container.values() if isinstance(container, dict) else container
-    return (value for value in values if isinstance(value, dict | list))

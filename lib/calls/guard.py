@@ -3,12 +3,12 @@
 Rule: the name stays in TLS and Host, the admitted address is connected to, so nothing can change in between.
 """
 
-import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from typing import Any, override
 
+import anyio
 import httpcore
 import httpx
 
@@ -20,15 +20,14 @@ ATTEMPT_SECONDS = 3.0
 
 
 class Wire(httpcore.AsyncNetworkStream):
-    """A connection's bytes, as the library moves them, and whether the other side spoke in its turn.
+    """A connection's bytes, and whether the other side has spoken since it was asked.
 
-    httpcore keeps what came behind an answer and would take it for the next one.
+    httpcore keeps what came behind an answer and takes it for the next one.
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
-        self.answered = False
-        """Whether anything was read since the last write."""
+        self.answered = False  # whether anything was read since the last write
 
     @override
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -75,7 +74,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             return Wire(await stream)
 
         try:
-            async with asyncio.timeout(timeout):
+            with anyio.fail_after(timeout):
                 *others, last = await addresses.admit(host, port)
                 for address in others:
                     with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
@@ -110,12 +109,11 @@ class _Response(httpx.Response):
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Requests over connections that are shared, kept for a while and guarded; raises httpcore's errors and Faults."""
 
-    def __init__(self, tls: ssl.SSLContext, max_connections: int, idle_seconds: float) -> None:
+    def __init__(self, tls: ssl.SSLContext, max_idle: int, idle_seconds: float) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
-            max_connections=max_connections,
-            # A lower number would close busy connections as they become free: httpcore counts those, too.
-            max_keepalive_connections=max_connections,
+            max_connections=None,  # a request cancelled in httpcore's queue loses its place for good (issue 1093)
+            max_keepalive_connections=max_idle,
             keepalive_expiry=idle_seconds,
             http1=True,
             http2=False,

@@ -18,7 +18,7 @@ from lib.calls import authentication, content, redaction
 from lib.calls.arguments import HttpCall, Request
 from lib.calls.authentication import authenticated
 from lib.calls.context import CallContext
-from lib.calls.transport import Reply
+from lib.calls.transport import Reply, settle
 from lib.dsl import faults
 
 MAX_REDIRECTS = 10
@@ -35,7 +35,7 @@ async def call(arguments: Any, context: CallContext) -> Any:
     asked = http_arguments.read(arguments, context.idempotency_key)
     try:
         async with asyncio.timeout(context.timeout_seconds):
-            return await _perform(asked, context)
+            return await settle(_perform(asked, context))
     except TimeoutError:
         host = asked.request.target.host
         raise faults.timeout(f"'{host}' took longer than {context.timeout_seconds:g} seconds.") from None

@@ -7,12 +7,14 @@ not speak HTTP.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
+import anyio
 import httpcore
 import httpx
 
@@ -68,28 +70,51 @@ def tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-_clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
+class Pool:
+    """What one event loop makes its exchanges with: a client, and so many places at once."""
 
-
-def _client() -> httpx.AsyncClient:
-    loop = asyncio.get_running_loop()
-    if loop not in _clients:
-        for ended in [other for other in _clients if other.is_closed()]:
-            del _clients[ended]
-        _clients[loop] = httpx.AsyncClient(
+    def __init__(self) -> None:
+        self.places = asyncio.Semaphore(MAX_CONNECTIONS)
+        self.client = httpx.AsyncClient(
             transport=GuardedTransport(tls_context(), MAX_CONNECTIONS, IDLE_SECONDS),
             timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),  # the call's own covers the rest
             cookies=CookieJar(DefaultCookiePolicy(netscape=False)),  # takes none
             follow_redirects=False,
             trust_env=False,
         )
-    return _clients[loop]
+
+
+_pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+
+
+def _pool() -> Pool:
+    loop = asyncio.get_running_loop()
+    if loop not in _pools:
+        for ended in [other for other in _pools if other.is_closed()]:
+            del _pools[ended]
+        _pools[loop] = Pool()
+    return _pools[loop]
 
 
 async def close() -> None:
     """Close this event loop's connections; the next exchange opens new ones."""
-    if client := _clients.pop(asyncio.get_running_loop(), None):
-        await client.aclose()
+    if pool := _pools.pop(asyncio.get_running_loop(), None):
+        await pool.client.aclose()
+
+
+async def settle[T](work: Coroutine[Any, Any, T]) -> T:
+    """What this work with exchanges returns or raises; however it is cancelled, its connections are given back.
+
+    httpx shields its clean-up from anyio's cancellation only: a task's own `cancel()`, a timeout's too, would
+    break into it and lose the connection's place for good.
+    """
+    try:
+        async with anyio.create_task_group() as group:
+            task = group.create_task(work)
+    except ExceptionGroup as failed:
+        (failure,) = failed.exceptions
+        raise failure from failure.__cause__
+    return task.return_value
 
 
 @asynccontextmanager
@@ -97,8 +122,10 @@ async def exchange(request: Request) -> AsyncIterator[Reply]:
     """Send the request and hand out the answer as soon as its head is there; raises a Fault."""
     host = request.target.host
     try:
-        async with aclosing(await _client().send(_written(request), stream=True)) as response:
-            _check_turn(response)
+        pool = _pool()
+        async with pool.places, aclosing(await pool.client.send(_written(request), stream=True)) as response:
+            if not response.extensions["network_stream"].answered:
+                raise httpcore.RemoteProtocolError("said before it was asked")
             yield Reply(response.status_code, dict(response.headers.items()), response)
     except httpcore.ProtocolError as exc:
         raise faults.communication(f"'{host}' does not answer in whole, valid HTTP.", 502) from exc
@@ -121,9 +148,3 @@ def _written(request: Request) -> httpx.Request:
         content=request.body,
         extensions={"target": target.request_target.encode()},
     )
-
-
-def _check_turn(response: httpx.Response) -> None:
-    """Refuse what is no answer to this request: another protocol, or words said before it was asked."""
-    if response.status_code == httpx.codes.SWITCHING_PROTOCOLS or not response.extensions["network_stream"].answered:
-        raise httpcore.RemoteProtocolError("no answer to this request")

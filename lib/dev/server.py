@@ -1,7 +1,6 @@
 """The local platform: what Vercel does around the functions, on one port of this machine."""
 
 import asyncio
-import contextlib
 import http
 import os
 import resource
@@ -15,6 +14,7 @@ import h11
 from lib.dev import proxy
 from lib.dev.errors import DevError
 from lib.dev.functions import Function, Log
+from lib.dev.listener import Listener
 from lib.dev.proxy import Refused
 from lib.dev.router import FunctionCall, Router, StaticFile
 from lib.dev.ticker import Ticker
@@ -58,7 +58,7 @@ class LocalPlatform:
             for name, file in self._router.functions.items()
         }
         self._ticker = Ticker(self._router.crons, cron_seconds, log)
-        self._connections: set[asyncio.Task[None]] = set()
+        self._listener = Listener(self._serve)
 
     @property
     def url(self) -> str:
@@ -77,10 +77,9 @@ class LocalPlatform:
     async def __aenter__(self) -> Self:
         _raise_file_limit()
         try:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=2048)
+            self.port = await self._listener.open(self.port)
         except OSError as error:
             raise DevError(f"Port {self.port} is in use: choose another, for example PORT={self.port + 1}.") from error
-        self.port = self._server.sockets[0].getsockname()[1]
         self.env.setdefault("RATCHET_URL", self.url)  # the functions hold this very dict and start later
         self._ticker.start(self.url, (os.environ | self.env).get("CRON_SECRET"))
         return self
@@ -89,21 +88,8 @@ class LocalPlatform:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._ticker.stop()
-        self._server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._listener.close()
         await asyncio.gather(*(function.stop() for function in self._functions.values()))
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task  # noqa: S101  # start_server runs this in a task
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-        wire = Wire(h11.SERVER, reader, writer)
-        with contextlib.suppress(ConnectionError, h11.ProtocolError, asyncio.CancelledError):
-            await self._serve(wire)
-        wire.abort() if wire.protocol.our_state is h11.SEND_BODY else wire.close()
 
     async def _serve(self, wire: Wire) -> None:
         """Answer one request after the other until either side wants to close."""

@@ -4,7 +4,6 @@ On this machine only. It remembers in memory, takes its time on purpose, and fai
 """
 
 import asyncio
-import contextlib
 import json
 import math
 import re
@@ -19,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import h11
 
+from lib.dev.listener import Listener
 from lib.dev.wire import Wire
 
 PORT = 3939  # the port that the documents in lib/examples name when their input names no service
@@ -111,7 +111,7 @@ class Service:
     def __init__(self, port: int) -> None:
         self.port = port
         self._world = World()
-        self._connections: set[asyncio.Task[None]] = set()
+        self._listener = Listener(self._serve)
 
     @property
     def url(self) -> str:
@@ -120,31 +120,20 @@ class Service:
 
     async def __aenter__(self) -> Self:
         try:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+            self.port = await self._listener.open(self.port)
         except OSError:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+            self.port = await self._listener.open(0)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._listener.close()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task  # noqa: S101  # start_server runs this in a task
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-        wire = Wire(h11.SERVER, reader, writer)
-        with contextlib.suppress(ConnectionError, h11.ProtocolError, asyncio.CancelledError):
-            while isinstance(request := await wire.receive(), h11.Request):
-                await self._answer(wire, request)
-                wire.protocol.start_next_cycle()
-        wire.close()
+    async def _serve(self, wire: Wire) -> None:
+        while isinstance(request := await wire.receive(), h11.Request):
+            await self._answer(wire, request)
+            wire.protocol.start_next_cycle()
 
     async def _answer(self, wire: Wire, request: h11.Request) -> None:
         body = b""

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from lib.dsl import faults, limits, paths, sandbox
+from lib import errors
+from lib.dsl import faults, guard, limits, paths, sandbox
+from lib.dsl.guard_reads import INPUT, project
+from lib.dsl.guard_verdict import judge
 from lib.dsl.suggestions import nearest
 
 ARGUMENTS = frozenset({"context", "input", "output", "secrets", "authorization", "task", "workflow", "runtime"})
@@ -19,12 +22,6 @@ _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)", re.ASCII)
 # Where these occur, a `$name` may be plain text or bound by the expression itself.
 _AMBIGUOUS = re.compile(r'\\|#|\bas\b|\bdef\b|"[^"]*\$')
 _UNKNOWN_FUNCTION = re.compile(r"(\w+)/\d+ is not defined")
-# What an expression may consist of to be certain not to look at its input; `++` never goes back, so it ends.
-_INPUT_FREE = re.compile(
-    r'(?:\$[A-Za-z_]\w*+(?:\.[A-Za-z_]\w*+|\[\d++\])*+|"[^"\\]*+"(?!\s*+[,}])|\d++(?:\.\d++)?'
-    r"|\b(?:and|or|null|true|false)\b|[\s+\-*/%()<>=!,\[\]|])++",
-    re.ASCII,
-)
 
 
 class ExpressionSyntaxError(ValueError):
@@ -34,18 +31,17 @@ class ExpressionSyntaxError(ValueError):
 class Expression:
     """One jq expression; `names` are the variables it needs."""
 
-    __slots__ = ("_ordered", "_path", "_program", "_reads_input", "names", "text")
+    __slots__ = ("_guarded", "_here", "_ordered", "_path", "_reads_input", "_verdict", "names", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._path = paths.parse(text)
-        self._program: sandbox.Program | None = None
-        if self._path is not None:
-            self.names = frozenset({self._path.root} if self._path.root else ())
-        else:
-            self.names, self._program = _compile(text)
+        self._verdict = judge(text)
+        self._here: sandbox.NumbersProgram | None = None
+        self._guarded: guard.Program | None = None
+        self.names = self._compile() if self._path is None else frozenset(filter(None, [self._path.root]))
         self._ordered = tuple(sorted(self.names))
-        self._reads_input = not _INPUT_FREE.fullmatch(text)
+        self._reads_input = INPUT in self._verdict.reads
 
     def evaluate(self, input: Any, variables: Mapping[str, Any]) -> Any:
         """The first output, null when there is none; raises a Fault of type expression."""
@@ -55,17 +51,33 @@ class Expression:
             value = path.follow(root)
             if value is not paths.WRONG:
                 return value
-        return self._run(input, variables)
-
-    def _run(self, input: Any, variables: Mapping[str, Any]) -> Any:
-        if self._program is None:  # a path that leads nowhere: jq knows best how to say so
-            self._program = sandbox.Program(self.text, self._ordered)
-        values = [input if self._reads_input else None]
-        values += [self._value(name, variables) for name in self._ordered]
         try:
-            return self._program.run(values)
+            text = self._run(sandbox.encode(self._values(input, variables)))
+            return None if text is None else sandbox.decode(text)
         except sandbox.EvaluationError as exc:
             raise self._fault(str(exc)) from None
+        except errors.Unavailable as exc:
+            raise faults.runtime(f"{exc.detail} (in `{shorten(self.text, 80)}`)") from exc
+
+    def _run(self, values: str) -> str | None:
+        """Here, if the values are small enough and turn out to be numbers where that matters; else under guard."""
+        bytes_at_most = len(values) if values.isascii() else 4 * len(values)
+        if bytes_at_most <= self._verdict.size:
+            if self._here is None:  # a path that leads nowhere: jq knows best how to say so
+                self._here = sandbox.NumbersProgram(self.text, self._ordered)
+            text = self._here.run_text(values)
+            if text is not None or not self._here.halts:
+                return text
+        if self._guarded is None:
+            self._guarded = guard.Program(self.text, self._ordered)
+        return self._guarded.run_text(values)
+
+    def _values(self, input: Any, variables: Mapping[str, Any]) -> list[Any]:
+        """As much of the input and the variables as is read."""
+        reads = self._verdict.reads
+        values = [project(input, reads[INPUT]) if self._reads_input else None]
+        values += [project(self._value(name, variables), reads.get(name)) for name in self._ordered]
+        return values
 
     def _value(self, name: str, variables: Mapping[str, Any]) -> Any:
         try:
@@ -76,10 +88,31 @@ class Expression:
     def _fault(self, message: str) -> faults.Fault:
         return faults.expression(f"{shorten(message, 300)} (in `{shorten(self.text, 80)}`)")
 
+    def _compile(self) -> frozenset[str]:
+        """Exactly the variables that it needs: jq itself says which ones it misses."""
+        guess = set() if _AMBIGUOUS.search(self.text) else ARGUMENTS.intersection(_VARIABLE.findall(self.text))
+        names = frozenset(guess)
+        while True:
+            try:
+                self._compile_with(sorted(names))
+            except sandbox.CompileError as exc:
+                if not exc.undefined - names:
+                    raise ExpressionSyntaxError(_explain(self.text, str(exc))) from None
+                names |= exc.undefined
+            else:
+                return names
+
+    def _compile_with(self, names: list[str]) -> None:
+        if self._verdict.size:
+            self._here = sandbox.NumbersProgram(self.text, names)
+        else:
+            self._guarded = guard.Program(self.text, names)
+            self._guarded.check(self.text)
+
 
 @lru_cache(maxsize=4096)  # about 7 kB each
 def compile_expression(text: str) -> Expression:
-    """The compiled expression, from a cache when it was met before; raises ExpressionSyntaxError."""
+    """The compiled expression, from a cache when it was met before; raises ExpressionSyntaxError, or Unavailable."""
     if not text.strip():
         raise ExpressionSyntaxError("it is empty")
     if len(text) > limits.EXPRESSION_CHARACTERS:
@@ -88,19 +121,6 @@ def compile_expression(text: str) -> Expression:
     if limits.UNSTORABLE.search(text):
         raise ExpressionSyntaxError("it holds a character that is not text")
     return Expression(text)
-
-
-def _compile(text: str) -> tuple[frozenset[str], sandbox.Program]:
-    """The program and exactly the variables it needs: jq itself says which ones it misses."""
-    guess = set() if _AMBIGUOUS.search(text) else ARGUMENTS.intersection(_VARIABLE.findall(text))
-    names = frozenset(guess)
-    while True:
-        try:
-            return names, sandbox.Program(text, sorted(names))
-        except sandbox.CompileError as exc:
-            if not exc.undefined - names:
-                raise ExpressionSyntaxError(_explain(text, str(exc))) from None
-            names |= exc.undefined
 
 
 def _explain(text: str, message: str) -> str:

@@ -3,15 +3,17 @@
 Every expression is compiled inside a wrapper that shadows whatever reaches outside. Results leave as text, for two
 reasons: the binding's own conversion recurses in C and dies on a deeply nested result, and it reads every integer
 as a double.
+
+A program runs in this process and cannot be interrupted: only what `guard_verdict` has judged may come here.
 """
 
 import functools
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
-from lib.dsl import limits
+from lib import json_text
 
 _CLOSED = (
     *("input", "inputs", "input_filename", "input_line_number"),
@@ -28,6 +30,13 @@ _PRELUDE = "".join(
         "def env: {};{} as $ENV|",
     ]
 )
+# Operators that do more, and unbounded, work on other values than numbers. Nothing can catch a `halt`.
+_NUMBERS_ONLY = {
+    mark: f"def _{name}_numbers(a; b): a {mark} b;"
+    f"def _{name}(a; b): b as $b|a as $a|"
+    f'if ($a|type) == "number" and ($b|type) == "number" then _{name}_numbers($a; $b) else halt end;'
+    for mark, name in {"*": "multiply", "-": "minus", "/": "divide"}.items()
+}
 # Two line ends: jq continues a comment that ends in a backslash, and the bracket must stay ours.
 _CLOSING = "\n\n)|tojson"
 _COMPLAINT = re.compile(r"jq: error: (?P<what>.*?) at <top-level>, line (?P<line>\d+), column (?P<column>\d+):")
@@ -70,34 +79,65 @@ class Program:
     __slots__ = ("_program",)
 
     def __init__(self, text: str, names: Iterable[str]) -> None:
-        bindings = "".join(f".[{place}] as ${name}|" for place, name in enumerate(names, 1))
-        self._program = _compile(f"{_PRELUDE}{bindings}.[0]|(\n{text}{_CLOSING}", text.count("\n") + 1)
+        self._program = _compile(wrap(text, names), text)
 
     def run(self, values: list[Any]) -> Any:
         """The first output, null when there is none; raises EvaluationError."""
+        text = self.run_text(encode(values))
+        return None if text is None else decode(text)
+
+    def run_text(self, values: str) -> str | None:
+        """The same from JSON to JSON, with nothing for no output."""
         try:
-            text = self._program.input_text(_encode(values)).first()
+            return cast(str, self._program.input_text(values).first())
         except StopIteration:
             return None
-        except RecursionError:
-            raise EvaluationError(_too_deep("input")) from None
-        except UnicodeEncodeError:
-            raise EvaluationError("the input holds half of a surrogate pair, which is not text") from None
         except ValueError as exc:
             raise EvaluationError(str(exc)) from None
-        return _decode(text)
 
 
-def _compile(program: str, lines: int) -> Any:
+class NumbersProgram(Program):
+    """The same for calculating with numbers only: whoever meets other values halts and gives nothing."""
+
+    __slots__ = ("halts",)
+
+    def __init__(self, text: str, names: Iterable[str]) -> None:
+        guards = "".join(guard for mark, guard in _NUMBERS_ONLY.items() if mark in text)
+        self.halts = bool(guards)
+        self._program = _compile(guards + wrap(text, names), text)
+
+
+def wrap(text: str, names: Iterable[str]) -> str:
+    """The whole program for an expression: it takes an array of the input and the values of the variables."""
+    bindings = "".join(f".[{place}] as ${name}|" for place, name in enumerate(names, 1))
+    return f"{_PRELUDE}{bindings}.[0]|(\n{text}{_CLOSING}"
+
+
+def encode(values: list[Any]) -> str:
+    """What a program takes in; raises EvaluationError for what is no JSON."""
+    try:
+        text = _encode(values)
+        if not text.isascii():
+            text.encode()
+    except RecursionError:
+        raise EvaluationError(_too_deep("input")) from None
+    except UnicodeEncodeError:
+        raise EvaluationError("the input holds half of a surrogate pair, which is not text") from None
+    except ValueError as exc:
+        raise EvaluationError(str(exc)) from None
+    return text
+
+
+def _compile(program: str, text: str) -> Any:
     import jq  # 2.5 MB of libjq; documents of plain paths never need it
 
     try:
         return jq.compile(program)
     except ValueError as exc:
-        raise _complaint(str(exc), lines) from None
+        raise complaint(str(exc), text) from None
 
 
-def _complaint(message: str, lines: int) -> CompileError:
+def complaint(message: str, text: str) -> CompileError:
     """What jq says about a wrapped program, told as about the expression, which starts on line 2."""
     found = list(_COMPLAINT.finditer(message))
     if not found:
@@ -107,13 +147,14 @@ def _complaint(message: str, lines: int) -> CompileError:
     # A variable that is missing here may be given there: what else is wrong matters more.
     first = min(found, key=lambda complaint: bool(_UNDEFINED.match(complaint["what"])))
     line = int(first["line"]) - 1
-    if line > lines:
+    if line > text.count("\n") + 1:
         return CompileError("it is incomplete, or its brackets do not match")
     what = functools.reduce(lambda text, pair: text.replace(*pair), _TOKEN_NAMES.items(), first["what"])
     return CompileError(f"{what} (line {line}, column {first['column']})", missing)
 
 
-def _decode(text: str) -> Any:
+def decode(text: str) -> Any:
+    """A program's output; raises EvaluationError for what cannot be kept."""
     try:
         value = _DECODER.decode(text)
     except RecursionError:
@@ -123,13 +164,13 @@ def _decode(text: str) -> Any:
     if "\\u0000" in text and _NUL.search(text):
         raise EvaluationError("the result holds \\u0000, which cannot be stored")
     brackets = text.count("[") + text.count("{")
-    if brackets > limits.VALUE_DEPTH and limits.is_deeper_than(limits.VALUE_DEPTH, value):
+    if brackets > json_text.MAX_DEPTH and json_text.is_deeper_than(json_text.MAX_DEPTH, value):
         raise EvaluationError(_too_deep("result"))
     return value
 
 
 def _too_deep(what: str) -> str:
-    return f"the {what} is nested more than {limits.VALUE_DEPTH} levels deep"
+    return f"the {what} is nested more than {json_text.MAX_DEPTH} levels deep"
 
 
 def _finite(digits: str) -> float:

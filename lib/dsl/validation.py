@@ -1,14 +1,17 @@
 """Everything that can be known to be wrong with a workflow before it runs, each with its place and a sentence."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
+from lib import json_text
 from lib.dsl import limits, unsupported
 from lib.dsl.checks import WORKFLOW_FLOW, Checks
 from lib.dsl.components import check_error, check_retry
 from lib.dsl.endpoint_checks import check_authentication
 from lib.dsl.event_checks import check_schedule
 from lib.dsl.expansion import Expansion, ExpansionError
+from lib.dsl.expressions import escape
 from lib.dsl.models import Timeout, Workflow
 from lib.dsl.structure import Findings, describe
 from lib.dsl.tasklists import TaskLists
@@ -48,11 +51,29 @@ def _is_readable(findings: Findings, definition: Any) -> bool:
     """Whether the document is an object within the limits; nothing else is looked at if it is not."""
     if not isinstance(definition, dict):
         findings.add("", f"a workflow must be an object, but is {describe(definition)}")
-    elif limits.is_deeper_than(limits.DOCUMENT_DEPTH, definition):
+    elif json_text.is_deeper_than(limits.DOCUMENT_DEPTH, definition):
         findings.add("", f"a document may be nested at most {limits.DOCUMENT_DEPTH} levels deep")
-    elif (size := len(json.dumps(definition))) > limits.DOCUMENT_BYTES:
-        findings.add("", f"a document may have at most {limits.DOCUMENT_BYTES} bytes as JSON, this has {size}")
+    elif len(text := json.dumps(definition)) > limits.DOCUMENT_BYTES:
+        findings.add("", f"a document may have at most {limits.DOCUMENT_BYTES} bytes as JSON, this has {len(text)}")
+    elif "\\u" in text:
+        for pointer in _find_unstorable(definition, ""):
+            findings.add(pointer, "holds \\u0000 or half of a surrogate pair, which cannot be stored")
     return not findings.problems
+
+
+def _find_unstorable(value: Any, pointer: str) -> Iterator[str]:
+    """Where texts stand that no database can hold; a name counts as part of its object."""
+    if isinstance(value, str):
+        if limits.UNSTORABLE.search(value):
+            yield pointer
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _find_unstorable(item, f"{pointer}/{index}")
+    elif isinstance(value, dict):
+        if any(map(limits.UNSTORABLE.search, value)):
+            yield pointer
+        for name, member in value.items():
+            yield from _find_unstorable(member, f"{pointer}/{escape(name)}")
 
 
 def _check_workflow(checks: Checks, definition: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-from lib import errors
+from lib import errors, json_text
 from lib.dsl import limits
 
 _CORE = "tag:yaml.org,2002:"
@@ -76,8 +76,8 @@ class _Composer:
             pass
         if not isinstance(event, StreamEndEvent):
             _refuse("One text holds one document: a second `---` follows", event.start_mark)
-        if limits.is_deeper_than(limits.VALUE_DEPTH, value):
-            _refuse(f"The value is nested more than {limits.VALUE_DEPTH} levels deep")
+        if json_text.is_deeper_than(json_text.MAX_DEPTH, value):
+            _refuse(f"The value is nested more than {json_text.MAX_DEPTH} levels deep")
         return value
 
     def node(self, event: Event) -> Any:
@@ -106,8 +106,8 @@ class _Composer:
 
     def collection(self, event: CollectionStartEvent) -> Any:
         self.depth += 1
-        if self.depth > limits.VALUE_DEPTH:
-            _refuse(f"The value is nested more than {limits.VALUE_DEPTH} levels deep", event.start_mark)
+        if self.depth > json_text.MAX_DEPTH:
+            _refuse(f"The value is nested more than {json_text.MAX_DEPTH} levels deep", event.start_mark)
         value = self.mapping() if isinstance(event, MappingStartEvent) else self.sequence()
         self.depth -= 1
         return value

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lib.config import settings
 from lib.errors import InvalidDocument, Unprocessable
 from lib.http.bodies import WorkflowRow, read_model
-from lib.http.json_body import check_depth, read_json
 from lib.http.request import Request
 from lib.store import Workflow
 
@@ -50,13 +49,10 @@ async def read_submission(request: Request, *, replaces: Workflow | None = None)
 
 async def _read_body(request: Request) -> Any:
     data = await request.body()
-    if request.media_type("application/json", *_YAML) == "application/json":
-        return read_json(data)
+    media_type = request.media_type("application/json", *_YAML)
     from lib import dsl
 
-    value = dsl.read(data, "application/yaml")
-    check_depth(value)
-    return value
+    return dsl.read(data, _YAML[0] if media_type in _YAML else media_type)
 
 
 def _compile(definition: Any) -> "dsl.Document":

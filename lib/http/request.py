@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+from lib import json_text
 from lib.errors import BadRequest, NotFound, PayloadTooLarge, UnsupportedMediaType
 from lib.http.caller import ANYONE, Caller
-from lib.http.json_body import read_json
 
 type Message = Mapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
@@ -104,7 +104,7 @@ class Request:
         if not data and empty is not ...:
             return empty
         self.media_type("application/json")
-        return read_json(data)
+        return json_text.parse(data)
 
     async def disconnected(self) -> None:
         """Return once the client has gone; the body must have been read, or not matter."""

@@ -1,18 +1,16 @@
 """The API on a fresh database, with nothing going on after a response unless a test asks for it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from lib import calls, db
-from lib.config import settings
+from lib import db
 from lib.http import rates
 from tests.api.client import Client
+from tests.conftest import Configure
 from tests.documents import document
-from tests.service import Service
 
-type Configure = Callable[..., None]
 type Publish = Callable[..., Awaitable[dict[str, Any]]]
 type StartRun = Callable[..., Awaitable[dict[str, Any]]]
 type TakeDown = Callable[[], Awaitable[None]]
@@ -21,22 +19,10 @@ PURE = [{"greet": {"set": {"hello": "${ .name }"}}}]
 
 
 @pytest.fixture
-def configure(database: str, monkeypatch: pytest.MonkeyPatch) -> Configure:
-    """Set these environment variables and read the settings again."""
-
-    def change(**variables: str) -> None:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        settings.cache_clear()
-
-    change(RATCHET_AFTER_RESPONSE="off", RATCHET_ALLOW_ADDRESSES="loopback")
-    rates.forget()
-    return change
-
-
-@pytest.fixture
-def api(configure: Configure) -> Client:
+def api(database: str, configure: Configure) -> Client:
     """A client of this database's API."""
+    configure(RATCHET_AFTER_RESPONSE="off", RATCHET_ALLOW_ADDRESSES="loopback")
+    rates.forget()
     return Client()
 
 
@@ -50,14 +36,6 @@ def take_database_down(configure: Configure, monkeypatch: pytest.MonkeyPatch) ->
         await db.close()
 
     return take_down
-
-
-@pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    """A loopback service that effects may call."""
-    async with Service() as running:
-        yield running
-    await calls.close()
 
 
 @pytest.fixture

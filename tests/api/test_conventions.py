@@ -9,7 +9,8 @@ import pytest
 
 from lib.http.request import MAX_BODY_BYTES
 from tests.api.client import Client, load_apps
-from tests.api.conftest import Configure, Publish, StartRun
+from tests.api.conftest import Publish, StartRun
+from tests.conftest import Configure
 
 pytestmark = pytest.mark.anyio
 

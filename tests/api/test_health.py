@@ -4,7 +4,8 @@ import pytest
 
 from lib import db
 from tests.api.client import Client
-from tests.api.conftest import Configure, StartRun, TakeDown
+from tests.api.conftest import StartRun, TakeDown
+from tests.conftest import Configure
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.api.client import Client
-from tests.api.conftest import Configure, StartRun
+from tests.api.conftest import StartRun
+from tests.conftest import Configure
 from tests.documents import call, calls
 from tests.history import sql
 from tests.service import Service

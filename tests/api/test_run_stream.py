@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 
 from tests.api.client import Client
-from tests.api.conftest import Configure, StartRun, TakeDown
+from tests.api.conftest import StartRun, TakeDown
 from tests.call import Exchange
+from tests.conftest import Configure
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from tests.api.client import Client
-from tests.api.conftest import Configure, StartRun
+from tests.api.conftest import StartRun
+from tests.conftest import Configure
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,9 @@ import pytest
 
 from lib import db
 from tests.api.client import Client
-from tests.api.conftest import PURE, Configure, Publish, StartRun
+from tests.api.conftest import PURE, Publish, StartRun
 from tests.call import TIMEOUT_SECONDS
+from tests.conftest import Configure
 from tests.documents import call
 from tests.history import sql
 from tests.service import Service
@@ -77,6 +78,12 @@ async def test_a_wrong_body_is_422_and_starts_nothing(api: Client, publish: Publ
         assert refused.status == 422
         assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
     assert await count_runs() == 0
+
+
+async def test_an_input_may_hold_nul(api: Client, publish: Publish) -> None:
+    await publish()
+    started = (await api("POST", PATH, json={"input": {"a": "b\0"}})).json()
+    assert (await api("GET", f"/runs/{started['id']}")).json()["input"] == {"a": "b\0"}
 
 
 async def test_an_unknown_workflow_is_404(api: Client, publish: Publish) -> None:

@@ -58,6 +58,17 @@ async def test_broken_yaml_is_422_with_line_and_column(api: Client) -> None:
     assert found.json()["line"] > 1
 
 
+async def test_a_text_that_cannot_be_stored_is_422_and_found_where_it_was_sent(api: Client) -> None:
+    tasks = [{"greet": {"set": {"a": "b\0"}}}]
+    for body, pointer in [
+        (document(tasks), "/do/0/greet/set/a"),
+        ({"name": "short", "definition": {"do": tasks}}, "/definition/do/0/greet/set/a"),
+    ]:
+        refused = await api("POST", "/workflows", json=body)
+        assert refused.status == 422
+        assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
+
+
 async def test_fills_a_document_from_the_short_row(api: Client) -> None:
     found = await api("POST", "/workflows", json={"name": "short", "definition": {"do": PURE}})
     workflow = found.json()

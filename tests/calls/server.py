@@ -24,11 +24,12 @@ type Handler = Callable[[Received], Answer]
 
 @dataclass
 class Server:
-    """Where it listens and what it has received."""
+    """Where it listens, what it has received and how many connections are open."""
 
     port: int
     received: list[Received] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    open: int = 0
 
     @property
     def url(self) -> str:
@@ -50,7 +51,7 @@ def json_answer(body: str, status: int = 200) -> bytes:
 
 async def never(writer: asyncio.StreamWriter) -> None:
     """Say nothing, keep the connection."""
-    await asyncio.Event().wait()
+    await asyncio.sleep(3600)  # the loop holds its timer; a task that waits for an event of its own is garbage
 
 
 def pieces(*parts: bytes) -> Answer:
@@ -72,6 +73,7 @@ async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIte
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
+        served.open += 1
         mine = connections
         try:
             while request := await _receive(reader, mine):
@@ -85,6 +87,7 @@ async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIte
         except (ConnectionError, ssl.SSLError):
             pass
         finally:
+            served.open -= 1
             served.gone.set()
             writer.close()
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from lib import calls
-from lib.calls import addresses, targets, transport
+from lib.calls import addresses, arguments, transport
 from lib.dsl.faults import Fault
 from tests.calls.conftest import CONTEXT, HttpCaller
 from tests.calls.server import answer, never, pieces, serve
@@ -27,29 +27,25 @@ def test_works_on_one_event_loop_after_the_other() -> None:
 
     assert asyncio.run(one_call(close=False)) == "ok"
     assert asyncio.run(one_call(close=True)) == "ok"
-    assert not transport._clients
+    assert not transport._pools
 
 
-async def test_an_idle_connection_is_closed_before_the_server_would(monkeypatch, http: HttpCaller) -> None:
+async def test_a_connection_that_was_idle_for_too_long_is_not_used_again(monkeypatch, http: HttpCaller) -> None:
     monkeypatch.setattr(transport, "IDLE_SECONDS", 0)
     async with serve(lambda _: answer()) as server:
         await http(server.url)
-        await asyncio.wait_for(server.gone.wait(), 5)
         await http(server.url)
     assert [request.connection for request in server.received] == [1, 2]
 
 
-@pytest.mark.parametrize("at_once", [True, False], ids=["with the answer", "while idle"])
-async def test_what_a_server_says_unasked_is_never_taken_for_the_next_answer(http: HttpCaller, at_once) -> None:
+async def test_what_a_server_says_unasked_while_idle_ends_the_connection(http: HttpCaller) -> None:
     """Some proxies end an idle connection with a 408 nobody asked for."""
     more, said = asyncio.Event(), asyncio.Event()
 
     async def answer_and_more(writer: asyncio.StreamWriter) -> None:
-        unasked = answer(200, "unasked", content_type="text/plain")
-        writer.write(answer(200, "asked", content_type="text/plain") + (unasked if at_once else b""))
-        if not at_once:
-            await more.wait()
-            writer.write(unasked)
+        writer.write(answer(200, "asked", content_type="text/plain"))
+        await more.wait()
+        writer.write(answer(200, "unasked", content_type="text/plain"))
         said.set()
         await never(writer)
 
@@ -61,6 +57,17 @@ async def test_what_a_server_says_unasked_is_never_taken_for_the_next_answer(htt
     assert [request.connection for request in server.received] == [1, 2]
 
 
+@pytest.mark.parametrize("unasked", [answer(200, "unasked", content_type="text/plain"), answer(204), answer(408)])
+async def test_what_a_server_says_behind_an_answer_is_never_taken_for_the_next_one(http: HttpCaller, unasked) -> None:
+    async with serve(lambda _: answer(200, "asked", content_type="text/plain") + unasked) as server:
+        assert await http(server.url) == "asked"
+        with pytest.raises(Fault, match="valid HTTP") as caught:
+            await http(server.url)
+        assert await http(server.url) == "asked"
+    assert caught.value.status == 502
+    assert server.received[-1].connection == 2
+
+
 async def test_a_connection_the_server_closed_while_idle_is_not_used_again(http: HttpCaller) -> None:
     async with serve(lambda _: pieces(answer(200, "ok", content_type="text/plain"))) as server:
         for _ in range(3):
@@ -68,11 +75,11 @@ async def test_a_connection_the_server_closed_while_idle_is_not_used_again(http:
     assert len(server.received) == 3
 
 
-async def test_a_server_that_talks_on_while_nobody_reads_is_held_back() -> None:
+async def test_a_server_that_talks_on_while_nobody_reads_is_held_back(http: HttpCaller) -> None:
     held: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"x" * 50_000_000)
+    async def flood(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 50_000_000)
         try:
             await asyncio.wait_for(writer.drain(), 0.5)
         except TimeoutError:
@@ -81,22 +88,72 @@ async def test_a_server_that_talks_on_while_nobody_reads_is_held_back() -> None:
             held.set_result(False)
         writer.transport.abort()
 
-    async with await asyncio.start_server(flood, "127.0.0.1", 0) as server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        connection = await connections.connect(targets.read(url))
-        assert await held
-        connection.close()
+    async with serve(lambda _: flood) as server:
+        request = arguments.read({"method": "get", "endpoint": server.url}, "key").request
+        async with transport.exchange(request):
+            assert await held
 
 
-async def test_only_so_many_connections_at_once_and_only_so_many_kept(monkeypatch, http: HttpCaller) -> None:
+async def test_only_so_many_exchanges_at_once(monkeypatch, http: HttpCaller) -> None:
     monkeypatch.setattr(transport, "MAX_CONNECTIONS", 3)
-    monkeypatch.setattr(transport, "MAX_IDLE_CONNECTIONS", 2)
+    inside, full, counts = set[asyncio.StreamWriter](), asyncio.Event(), []
+
+    async def answer_when_full(writer: asyncio.StreamWriter) -> None:
+        inside.add(writer)
+        counts.append(len(inside))
+        if len(inside) == 3:
+            full.set()
+        await full.wait()
+        inside.remove(writer)
+        writer.write(answer())
+
+    async with serve(lambda _: answer_when_full) as server:
+        await asyncio.gather(*(http(server.url) for _ in range(12)))
+    assert max(counts) == 3
+    assert len(counts) == 12
+
+
+async def test_only_so_many_connections_are_kept(monkeypatch, http: HttpCaller) -> None:
+    monkeypatch.setattr(transport, "MAX_CONNECTIONS", 1)
+    async with serve(lambda _: answer()) as one, serve(lambda _: answer()) as other:
+        await http(one.url)
+        await http(other.url)
+        await asyncio.wait_for(one.gone.wait(), 5)
+        await http(other.url)
+    assert [request.connection for request in other.received] == [1, 1]
+
+
+@pytest.mark.parametrize("again", [0, 1, 2])
+async def test_a_call_gives_its_connection_back_whenever_it_is_cancelled(monkeypatch, http: HttpCaller, again) -> None:
+    """Also when it is cancelled again while it cleans up, as by two timeouts of the same length."""
+    monkeypatch.setattr(transport, "MAX_CONNECTIONS", 2)
+    async with serve(lambda _: answer(200, "x" * 100_000, content_type="text/plain")) as server:
+        for moment in range(100):
+            tasks = [asyncio.ensure_future(http(server.url)) for _ in range(3)]
+            for steps in (moment, *[1] * again):
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                for task in tasks:
+                    task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert await http(server.url) == "x" * 100_000
+        async with asyncio.timeout(5):
+            while server.open > 2:
+                await asyncio.sleep(0.01)
+
+
+async def test_no_cookie_is_kept(http: HttpCaller) -> None:
+    async with serve(lambda _: answer(200, "", set_cookie="session=1")) as server:
+        await http(server.url)
+    assert not transport._pool().client.cookies
+
+
+async def test_the_library_logs_nothing_of_a_request_but_its_origin(caplog, http: HttpCaller) -> None:
+    caplog.set_level("INFO")
     async with serve(lambda _: answer()) as server:
-        await asyncio.gather(*(http(server.url) for _ in range(3)))
-        used = {request.connection for request in server.received}
-        await asyncio.gather(*(http(server.url) for _ in range(9)))
-        assert used == {1, 2, 3}
-        assert len(transport._pool()._idle) == 2
+        await http(server.url + "/hooks/sesame?key=sesame", headers={"x-key": "sesame"}, method="post", body="sesame")
+    assert server.url in caplog.text
+    assert "sesame" not in caplog.text
 
 
 async def test_a_timeout_while_waiting_for_a_free_connection_is_a_timeout(monkeypatch, http: HttpCaller) -> None:

@@ -8,7 +8,8 @@ import zlib
 
 import pytest
 
-from lib.calls import content, transport
+from lib import json_text
+from lib.calls import transport
 from lib.dsl.faults import Fault
 from tests.calls.conftest import HttpCaller
 from tests.calls.server import answer, json_answer, pieces, serve
@@ -131,7 +132,7 @@ async def test_a_content_coding_that_nobody_asked_for_is_a_communication_fault(h
         '"a\\u0000b"',
         '{"\\u0000": 1}',
         "[" * 100_000,
-        "[" * (content.MAX_DEPTH + 1) + "]" * (content.MAX_DEPTH + 1),
+        "[" * (json_text.MAX_DEPTH + 1) + "]" * (json_text.MAX_DEPTH + 1),
         "1" * 5000,
         "\udcff",
     ],
@@ -146,7 +147,7 @@ async def test_json_that_is_none_or_that_no_database_can_hold_is_a_communication
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * content.MAX_DEPTH + "]" * content.MAX_DEPTH, '"\\\\u0000 \\ud83d\\ude00"', "1e30", "0", '{"a":1,"a":2}'],
+    ["[" * json_text.MAX_DEPTH + "]" * json_text.MAX_DEPTH, '"\\\\u0000 \\ud83d\\ude00"', "1e30", "0", '{"a":1,"a":2}'],
 )
 async def test_json_that_is_merely_unusual_is_read(http: HttpCaller, text) -> None:
     async with serve(lambda _: json_answer(text)) as server:

@@ -32,7 +32,7 @@ def test_prints_file_pointer_and_detail_of_every_problem(tmp_path: Path, capsys:
     assert capsys.readouterr().out.splitlines() == [
         f"{wrong}: /do/0/ask/with: `method` is missing",
         f"{wrong}: /do/0/ask/with/methd: unknown property `methd`; did you mean `method`?",
-        f'{broken}: /: The key "a" appears twice in one object (line 1, column 10)',
+        f'{broken}: /: The name "a" stands twice in one object (line 1, column 10).',
         f"{none}: /: the file cannot be read: No such file or directory",
     ]
 

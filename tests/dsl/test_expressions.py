@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.dsl import limits, paths, sandbox
+from lib import json_text
+from lib.dsl import paths, sandbox
 from lib.dsl.expressions import (
     Expression,
     ExpressionSyntaxError,
@@ -264,10 +265,10 @@ def test_refuses_modules_and_unbalanced_texts(text: str):
 
 
 def test_a_result_nested_too_deep_is_a_fault_and_not_a_crash():
-    for depth in (limits.VALUE_DEPTH + 1, 5_000, 1_000_000):
-        with pytest.raises(Fault, match="nested more than 256 levels deep"):
+    for depth in (json_text.MAX_DEPTH + 1, 5_000, 1_000_000):
+        with pytest.raises(Fault, match="nested more than 128 levels deep"):
             evaluate(f"reduce range({depth}) as $i (0; [.])")
-    assert evaluate(f"reduce range({limits.VALUE_DEPTH}) as $i (0; [.]) | flatten") == [0]
+    assert evaluate(f"reduce range({json_text.MAX_DEPTH}) as $i (0; [.]) | flatten") == [0]
 
 
 def test_every_function_of_jq_was_reviewed():

@@ -164,6 +164,16 @@ def test_refuses_a_document_larger_than_the_limit():
     assert problem["detail"].startswith("a document may have at most 1048576 bytes as JSON")
 
 
+def test_refuses_texts_that_no_database_can_hold_and_says_where():
+    detail = "holds \\u0000 or half of a surrogate pair, which cannot be stored"
+    found = problems(with_tasks({"a": {"set": {"x/y": ["ä", "\0", "\ud800"], "z": {"\0": 1}, "fine": "\\u0000 😀"}}}))
+    assert found == [
+        {"pointer": "/do/0/a/set/x~1y/1", "detail": detail},
+        {"pointer": "/do/0/a/set/x~1y/2", "detail": detail},
+        {"pointer": "/do/0/a/set/z", "detail": detail},
+    ]
+
+
 def test_the_longest_effect_is_the_callers():
     call = {"call": "http", "with": {"method": "get", "endpoint": "https://x.test"}, "timeout": {"after": "PT50S"}}
     assert validate(with_tasks({"a": call}), longest_effect_seconds=50) == []

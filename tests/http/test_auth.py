@@ -8,7 +8,7 @@ import pytest
 from lib.http import App, Request, Response, Route, answer, anyone, cron, needs, stream_reader
 from lib.http.tokens import write_stream_url
 from tests.call import Answer, call
-from tests.http.conftest import Configure
+from tests.conftest import Configure
 
 pytestmark = pytest.mark.anyio
 

@@ -1,7 +1,7 @@
 """The token bucket, on a clock of our own."""
 
 from lib.http import rates
-from tests.http.conftest import Configure
+from tests.conftest import Configure
 
 
 def test_lets_a_full_bucket_go_at_once_and_no_more(configure: Configure) -> None:
