@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from lib.dsl.diagram import draw
+from lib.dsl.limits import DOCUMENT_TASKS
 from lib.dsl.reading import YAML, read
+from tests.dsl.generate import task_lists
 
 HERE = Path(__file__).parent
 EXAMPLES = sorted((HERE.parents[2] / "shared" / "serverless-workflow" / "examples").glob("*.yaml"))
@@ -144,6 +147,36 @@ def test_draws_every_example():
         nodes, _, edges = parse(draw(definition))
         assert len(nodes) > 2 or not definition["do"], path.name
         assert any(edge.startswith("start -> ") for edge in edges), path.name
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(tasks=task_lists(3, calm=False))
+def test_every_task_of_any_document_is_drawn(tasks: list[dict[str, Any]]):
+    nodes, groups, _ = parse(draw({"do": tasks}))
+    shown = {line for lines in (nodes | groups).values() for line in lines}
+    assert set(names(tasks)) <= shown
+
+
+def names(tasks: list[dict[str, Any]]) -> list[str]:
+    """The names of all tasks, however deep."""
+    found = []
+    for name, task in ((name, task) for item in tasks for name, task in item.items()):
+        found.append(name)
+        for inner in (
+            task.get("do"),
+            task.get("try"),
+            task.get("catch", {}).get("do"),
+            task.get("foreach", {}).get("do"),
+            task.get("fork", {}).get("branches"),
+        ):
+            found += names(inner or [])
+    return found
+
+
+def test_a_document_of_every_task_there_may_be_is_drawn():
+    tasks = [{f"t{number}": {"set": {"x": 1}, "then": "t0"}} for number in range(DOCUMENT_TASKS)]
+    nodes, _, edges = parse(draw({"do": tasks}))
+    assert (len(nodes), len(edges)) == (DOCUMENT_TASKS + 2, DOCUMENT_TASKS + 1)
 
 
 @pytest.fixture(scope="session")
