@@ -14,7 +14,6 @@ What a document meets as faults:
 
 import asyncio
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,8 @@ from lib.calls.programs import Program
 from lib.config import settings
 from lib.dsl import faults
 from lib.log import log
+
+type Folder = tempfile.TemporaryDirectory[str]
 
 _detached: set[asyncio.Task[None]] = set()
 
@@ -43,8 +44,9 @@ async def shell(arguments: Any, context: CallContext) -> Any:
 
 
 async def close() -> None:
-    """End what nobody waits for; it lives no longer than this process does."""
-    tasks = list(_detached)
+    """End what this event loop has started and nobody waits for."""
+    loop = asyncio.get_running_loop()
+    tasks = [task for task in _detached if task.get_loop() is loop]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -57,25 +59,24 @@ def _check_allowed(kind: str) -> None:
 
 
 async def _run(program: Program, context: CallContext) -> Any:
-    folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="ratchet-")
-    started = False
+    folder = tempfile.TemporaryDirectory(prefix="ratchet-", ignore_cleanup_errors=True)
     try:
-        group = await _start(program, Path(folder))
-        started = True
-    finally:
-        if not started:
-            await _remove(folder)
+        group = await _start(program, Path(folder.name))
+    except BaseException:
+        folder.cleanup()
+        raise
     if program.awaited:
         return await _wait(group, folder, program, context)
     task = asyncio.create_task(_see_off(group, folder, context))
     _detached.add(task)
     task.add_done_callback(_detached.discard)
+    await asyncio.sleep(0)  # a task that is cancelled before it began would clean nothing up
     return None
 
 
 async def _start(program: Program, folder: Path) -> Group:
     """The process, in an empty working folder beside the one that holds its program and its input."""
-    command = await asyncio.to_thread(program.write, folder)
+    command = program.write(folder)
     environment = {"PATH": os.environ.get("PATH", os.defpath), **program.environment}
     try:
         return await Group.start(command, folder=folder, environment=environment, heard=program.awaited)
@@ -85,15 +86,15 @@ async def _start(program: Program, folder: Path) -> Group:
         raise faults.validation(f"The process cannot be started: {reason}.") from None
 
 
-async def _wait(group: Group, folder: str, program: Program, context: CallContext) -> Any:
+async def _wait(group: Group, folder: Folder, program: Program, context: CallContext) -> Any:
     try:
         async with asyncio.timeout(context.timeout_seconds):
             await group.end()
     except TimeoutError:
         raise faults.timeout(f"The process took longer than {context.timeout_seconds:g} seconds.") from None
     finally:
-        group.kill()
-        await _remove(folder)
+        await group.stop()
+        await asyncio.to_thread(folder.cleanup)
     if group.too_loud:
         raise faults.runtime(f"The process wrote more than {group.limit} bytes to its {group.too_loud}.")
     if group.code and program.result not in ("code", "stderr", "all"):
@@ -117,7 +118,7 @@ def _output(group: Group, result: str) -> Any:
             return group.stdout
 
 
-async def _see_off(group: Group, folder: str, context: CallContext) -> None:
+async def _see_off(group: Group, folder: Folder, context: CallContext) -> None:
     """What nobody waits for still ends with the task's timeout; only the log hears how."""
     try:
         async with asyncio.timeout(context.timeout_seconds):
@@ -126,9 +127,5 @@ async def _see_off(group: Group, folder: str, context: CallContext) -> None:
     except TimeoutError:
         log("process.late", run_id=context.run_id, reference=context.reference)
     finally:
-        group.kill()
-        await _remove(folder)
-
-
-async def _remove(folder: str) -> None:
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await group.stop()
+        await asyncio.to_thread(folder.cleanup)

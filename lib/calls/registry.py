@@ -22,7 +22,19 @@ async def _openapi(arguments: Any, context: CallContext) -> Any:
     return await call(arguments, context)
 
 
-_FUNCTIONS: Mapping[str, Call] = {"http": _http, "openapi": _openapi}
+async def _script(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.processes import script
+
+    return await script(arguments, context)
+
+
+async def _shell(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.processes import shell
+
+    return await shell(arguments, context)
+
+
+_FUNCTIONS: Mapping[str, Call] = {"http": _http, "openapi": _openapi, "script": _script, "shell": _shell}
 
 
 async def run(function: str, arguments: Any, context: CallContext) -> Any:
@@ -34,7 +46,8 @@ async def run(function: str, arguments: Any, context: CallContext) -> Any:
 
 
 async def close() -> None:
-    """Close the connections that this event loop keeps open; the next call opens new ones."""
-    from lib.calls import transport
+    """Close the connections and end the processes that this event loop keeps; the next call opens new ones."""
+    from lib.calls import processes, transport
 
+    await processes.close()
     await transport.close()

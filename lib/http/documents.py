@@ -62,7 +62,11 @@ async def _read_body(request: Request) -> Any:
 def _compile(definition: Any) -> "dsl.Document":
     from lib import dsl
 
-    return dsl.compile_document(definition, longest_effect_seconds=settings().longest_effect_seconds)
+    return dsl.compile_document(
+        definition,
+        longest_effect_seconds=settings().longest_effect_seconds,
+        allow_scripts=settings().allow_scripts,
+    )
 
 
 def _fill(row: WorkflowRow, replaces: Workflow | None) -> dict[str, Any]:
