@@ -39,10 +39,17 @@ _FUNCTIONS: Mapping[str, Call] = {"http": _http, "openapi": _openapi, "script": 
 
 async def run(function: str, arguments: Any, context: CallContext) -> Any:
     """Do what `function` does with these arguments (the task's `with`, evaluated); raises a Fault."""
-    call = _FUNCTIONS.get(function)
+    call = _FUNCTIONS.get(function) or _own(function)
     if call is None:
         raise faults.configuration(f"There is no function named '{function}'.")
     return await call(arguments, context)
+
+
+def _own(function: str) -> Call | None:
+    from lib.calls.functions import find
+
+    found = find(function)
+    return found.call if found else None
 
 
 async def close() -> None:

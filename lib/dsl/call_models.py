@@ -67,6 +67,10 @@ class Resource(Part):
     endpoint: Any
 
 
+class Catalog(Part):
+    endpoint: Any
+
+
 class OpenApiArguments(Part):
     document: Resource
     operation: Text = Field(alias="operationId")

@@ -9,12 +9,10 @@ UNSUPPORTED: dict[str, frozenset[str]] = {
     "workflow": frozenset(),
     "run": frozenset({"container"}),
     "script": frozenset({"source"}),
-    "use": frozenset({"catalogs"}),
     "authentication": frozenset({"certificate"}),
     "schema": frozenset({"resource"}),
     "evaluate": frozenset({"language"}),
     "extend": frozenset({"extension"}),
-    "function": frozenset({"from a catalog", "by its URL"}),
 }
 _SUBJECTS = {
     "task": "`{name}`",
@@ -22,12 +20,10 @@ _SUBJECTS = {
     "workflow": "`{name}`",
     "run": "`run: {name}`",
     "script": "a script by its `{name}`",
-    "use": "`use.{name}`",
     "authentication": "`{name}` authentication",
     "schema": "a schema by `{name}`",
     "evaluate": "another `evaluate.{name}` than the default",
     "extend": "`extend: {name}`",
-    "function": "calling a function {name}",
 }
 
 
