@@ -13,6 +13,7 @@ What a document meets as faults:
 """
 
 import asyncio
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -28,7 +29,9 @@ from lib.log import log
 
 type Folder = tempfile.TemporaryDirectory[str]
 
+# An event loop itself does not hold on to its tasks.
 _detached: set[asyncio.Task[None]] = set()
+_ending: set[asyncio.Task[None]] = set()
 
 
 async def script(arguments: Any, context: CallContext) -> Any:
@@ -67,9 +70,7 @@ async def _run(program: Program, context: CallContext) -> Any:
         raise
     if program.awaited:
         return await _wait(group, folder, program, context)
-    task = asyncio.create_task(_see_off(group, folder, context))
-    _detached.add(task)
-    task.add_done_callback(_detached.discard)
+    _keep(_detached, asyncio.create_task(_see_off(group, folder, context)))
     await asyncio.sleep(0)  # a task that is cancelled before it began would clean nothing up
     return None
 
@@ -80,10 +81,11 @@ async def _start(program: Program, folder: Path) -> Group:
     environment = {"PATH": os.environ.get("PATH", os.defpath), **program.environment}
     try:
         return await Group.start(command, folder=folder, environment=environment, heard=program.awaited)
-    except (OSError, ValueError) as exc:
-        # such as a list of arguments that is too long, or a NUL inside of one
-        reason = exc.strerror if isinstance(exc, OSError) else str(exc)
-        raise faults.validation(f"The process cannot be started: {reason}.") from None
+    except ValueError as exc:
+        raise faults.validation(f"No process can be given that: {exc}.") from None
+    except OSError as exc:
+        fault = faults.validation if exc.errno == errno.E2BIG else faults.runtime
+        raise fault(f"The process cannot be started: {exc.strerror}.") from None
 
 
 async def _wait(group: Group, folder: Folder, program: Program, context: CallContext) -> Any:
@@ -93,8 +95,7 @@ async def _wait(group: Group, folder: Folder, program: Program, context: CallCon
     except TimeoutError:
         raise faults.timeout(f"The process took longer than {context.timeout_seconds:g} seconds.") from None
     finally:
-        await group.stop()
-        await asyncio.to_thread(folder.cleanup)
+        await _clean_up(group, folder)
     if group.too_loud:
         raise faults.runtime(f"The process wrote more than {group.limit} bytes to its {group.too_loud}.")
     if group.code and program.result not in ("code", "stderr", "all"):
@@ -127,5 +128,20 @@ async def _see_off(group: Group, folder: Folder, context: CallContext) -> None:
     except TimeoutError:
         log("process.late", run_id=context.run_id, reference=context.reference)
     finally:
+        await _clean_up(group, folder)
+
+
+async def _clean_up(group: Group, folder: Folder) -> None:
+    """End the group and remove its folder, also for a task that is cancelled again meanwhile."""
+
+    async def clean_up() -> None:
         await group.stop()
         await asyncio.to_thread(folder.cleanup)
+
+    await asyncio.shield(_keep(_ending, asyncio.create_task(clean_up())))
+
+
+def _keep(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> asyncio.Task[None]:
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task

@@ -231,6 +231,21 @@ async def test_cancelling_the_effect_does_so_too(tmp_path: Path, scratch: Path):
     assert is_empty(scratch)
 
 
+async def test_an_effect_that_is_cancelled_twice_leaves_nothing_either(tmp_path: Path, scratch: Path):
+    file = tmp_path / "pid"
+    task = asyncio.create_task(shell(f"echo $$ > {file}; sleep 60"))
+    pid = int(await appears(file))
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await gone(pid)
+    async with asyncio.timeout(5):
+        while not is_empty(scratch):
+            await asyncio.sleep(0.01)
+
+
 async def test_what_a_process_leaves_behind_ends_with_it():
     pid = int(await shell("sleep 60 & echo $!"))
     await gone(pid)

@@ -1,10 +1,12 @@
 """Scripts and shell commands as tasks: published where they are allowed, run as effects, refused everywhere else."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lib import store
+from lib import dsl, store
 from lib.engine.reactor import Reactor
 from lib.engine.sweeping import sweep_all
 from tests.api.client import Client
@@ -13,6 +15,7 @@ from tests.documents import document
 
 pytestmark = pytest.mark.anyio
 
+EXAMPLES = Path(__file__).parents[3] / "shared" / "serverless-workflow" / "examples"
 SHELL = {"shell": {"command": 'echo "Hello, $1: $(cat)"', "arguments": ["${ .name }"], "stdin": "${ . }"}}
 
 
@@ -68,6 +71,22 @@ async def test_commands_and_scripts_pass_their_output_on(allow: Configure, react
     assert (found.status, found.result) == ("completed", {"code": 0, "stdout": str(len(greeting) + 1), "stderr": ""})
     steps = await store.list_steps(found.id, after=None, limit=9)
     assert {(step.function, step.reference) for step in steps} == {("shell", "/do/0/greet"), ("script", "/do/1/count")}
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="not run: the specification's examples are not here")
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("run-shell-stdin-and-arguments", "STDIN was: Hello World\nARGS are Foo Bar"),
+        ("run-script-with-stdin-and-arguments", "stdin >  Hello Workflow\narg >  hello\nenv >  bar"),
+    ],
+)
+async def test_the_examples_of_the_specification_run(allow: Configure, reactor: Reactor, name: str, output: str):
+    if "script" in name and shutil.which("node") is None:
+        pytest.skip("not run: node is not on PATH")
+    example = dsl.read((EXAMPLES / f"{name}.yaml").read_bytes(), "application/yaml")
+    found = await outcome(reactor, example["do"])
+    assert (found.status, found.result) == ("completed", output)
 
 
 async def test_a_run_that_was_published_while_scripts_were_allowed_fails_where_they_are_not(
