@@ -187,7 +187,16 @@ def mermaid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = os.environ.get("MERMAID_HOME")
     if not home:
         home = str(tmp_path_factory.mktemp("mermaid"))
-        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "mermaid@11", "jsdom@26"]
+        install = [
+            "npm",
+            "install",
+            "--silent",
+            "--no-audit",
+            "--no-fund",
+            "--fetch-retries=0",
+            "mermaid@11",
+            "jsdom@26",
+        ]
         try:
             subprocess.run(install, cwd=home, check=True, capture_output=True, timeout=100)
         except (subprocess.SubprocessError, OSError) as problem:
