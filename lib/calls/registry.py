@@ -22,6 +22,12 @@ async def _openapi(arguments: Any, context: CallContext) -> Any:
     return await call(arguments, context)
 
 
+async def _mcp(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.mcp import call
+
+    return await call(arguments, context)
+
+
 async def _script(arguments: Any, context: CallContext) -> Any:
     from lib.calls.processes import script
 
@@ -34,7 +40,7 @@ async def _shell(arguments: Any, context: CallContext) -> Any:
     return await shell(arguments, context)
 
 
-_FUNCTIONS: Mapping[str, Call] = {"http": _http, "openapi": _openapi, "script": _script, "shell": _shell}
+_FUNCTIONS: Mapping[str, Call] = {"http": _http, "mcp": _mcp, "openapi": _openapi, "script": _script, "shell": _shell}
 
 
 async def run(function: str, arguments: Any, context: CallContext) -> Any:

@@ -96,4 +96,8 @@ def _check_pairs(checks: Checks, value: Any, pointer: str) -> None:
         checks.findings.add(pointer, f"must be an object or `${{ }}`, but is {describe(value)}")
 
 
-_CALLS: dict[str, Callable[[Checks, Any, str, Scope], None]] = {"http": check_http, "openapi": check_openapi}
+_CALLS: dict[str, Callable[[Checks, Any, str, Scope], None]] = {
+    "http": check_http,
+    "mcp": check_mcp,
+    "openapi": check_openapi,
+}

@@ -94,6 +94,7 @@ class McpTransport(Part):
 class McpClient(Part):
     name: Text
     version: Text
+    description: Maybe[str] = None
 
 
 class McpArguments(Part):

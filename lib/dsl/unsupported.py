@@ -5,7 +5,8 @@ A feature that arrives deletes its row here.
 
 UNSUPPORTED: dict[str, frozenset[str]] = {
     "task": frozenset(),
-    "call": frozenset({"a2a", "asyncapi", "grpc", "mcp"}),
+    "call": frozenset({"a2a", "asyncapi", "grpc"}),
+    "mcp": frozenset({"stdio"}),
     "workflow": frozenset(),
     "run": frozenset({"container"}),
     "script": frozenset({"source"}),
@@ -17,6 +18,7 @@ UNSUPPORTED: dict[str, frozenset[str]] = {
 _SUBJECTS = {
     "task": "`{name}`",
     "call": "`call: {name}`",
+    "mcp": "an MCP server by `{name}`",
     "workflow": "`{name}`",
     "run": "`run: {name}`",
     "script": "a script by its `{name}`",
