@@ -30,6 +30,7 @@ class Settings:
     cron_secret: str
     on_vercel: bool
     allow_addresses: frozenset[str]
+    allow_scripts: bool
     max_duration_seconds: int
     lease_seconds: int
     linger_seconds: int
@@ -73,6 +74,8 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         cron_secret=env.get("CRON_SECRET", ""),
         on_vercel=bool(env.get("VERCEL")),
         allow_addresses=_words(env, "RATCHET_ALLOW_ADDRESSES", ADDRESSES),
+        # a deployment's functions hold everything that a deployment knows: no switch may open them to scripts
+        allow_scripts=_switch(env, "RATCHET_ALLOW_SCRIPTS", default=False) and not env.get("VERCEL"),
         max_duration_seconds=_whole(env, "RATCHET_MAX_DURATION", 300, least=RESERVE_SECONDS + 5),
         lease_seconds=_whole(env, "RATCHET_LEASE", 60, least=1),
         linger_seconds=_whole(env, "RATCHET_LINGER", 10, least=0),

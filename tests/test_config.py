@@ -38,6 +38,7 @@ def test_a_deployment_knows_its_own_url():
         ("RATCHET_LEASE", "secret-key"),
         ("RATCHET_LEASE", "0"),
         ("RATCHET_AFTER_RESPONSE", "secret-key"),
+        ("RATCHET_ALLOW_SCRIPTS", "secret-key"),
         ("RATCHET_RATE_LIMIT", "secret-key/min"),
         ("RATCHET_MAX_DURATION", "3"),
         ("WORKFLOW_SECRETS", "secret-key"),
@@ -49,6 +50,12 @@ def test_a_setting_that_cannot_be_read_is_named_and_its_value_is_not(name: str, 
     with pytest.raises(NotConfigured, match=name) as refused:
         read_settings({name: value})
     assert "secret-key" not in str(refused.value)
+
+
+def test_scripts_are_allowed_on_request_and_never_on_vercel():
+    assert not read_settings({}).allow_scripts
+    assert read_settings({"RATCHET_ALLOW_SCRIPTS": "on"}).allow_scripts
+    assert not read_settings({"RATCHET_ALLOW_SCRIPTS": "on", "VERCEL": "1"}).allow_scripts
 
 
 def test_secrets_come_from_one_variable_or_from_one_each():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lib.calls.arguments import Request
+from lib.calls.context import Authorization
 from lib.calls.transport import Reply, exchange
 from lib.dsl import faults
 
@@ -63,6 +64,12 @@ def read(policy: Any) -> Scheme | None:
 
             return read_oauth2(details, discover="oidc" in policy)
     raise faults.configuration("An authentication is one of basic, bearer, digest, oauth2 and oidc.")
+
+
+def said(request: Request) -> Authorization | None:
+    """With what a request authenticates, as documents see it."""
+    scheme, _, parameter = request.headers.get("authorization", "").partition(" ")
+    return {"scheme": scheme, "parameter": parameter} if scheme else None
 
 
 @asynccontextmanager

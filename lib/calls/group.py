@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import Self
@@ -23,11 +24,10 @@ class Group(asyncio.SubprocessProtocol):
     limit = LIMIT_BYTES
 
     def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
         self.too_loud: str | None = None
         self._heard = {number: bytearray() for number in _STREAMS}
-        self._exited: asyncio.Future[None] = loop.create_future()
-        self._silent: asyncio.Future[None] = loop.create_future()
+        self._exited = asyncio.Event()
+        self._silent = asyncio.Event()
         self._transport: asyncio.SubprocessTransport
 
     @classmethod
@@ -59,31 +59,33 @@ class Group(asyncio.SubprocessProtocol):
 
     def process_exited(self) -> None:
         """The process has ended; its pipes may not have."""
-        if not self._exited.done():
-            self._exited.set_result(None)
+        self._exited.set()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """The process has ended and nobody holds its pipes any longer."""
-        if not self._silent.done():
-            self._silent.set_result(None)
+        self._silent.set()
 
     async def end(self) -> None:
         """Wait for the process, end what it has left behind, and hear the rest."""
-        await self._exited
+        await self._exited.wait()
         self._kill_all()
-        await asyncio.wait((self._silent,), timeout=_LAST_WORDS_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                await self._silent.wait()
 
-    def kill(self) -> None:
+    async def stop(self) -> None:
         """Kill whatever is left and let go of it; of no effect when all is over."""
-        if not self._exited.done():
+        if not self._exited.is_set():
             self._kill_all()
-        self._transport.close()
+        try:
+            # first, because a transport that is closed earlier takes the exit code from whoever watches for it
+            await self._exited.wait()
+        finally:
+            self._transport.close()
 
     def _kill_all(self) -> None:
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._transport.get_pid(), signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return
 
     @property
     def code(self) -> int:

@@ -47,9 +47,8 @@ async def _perform(asked: HttpCall, context: CallContext) -> Any:
     for _hop in range(MAX_REDIRECTS + 1):
         async with authenticated(request, scheme) as (sent, reply):
             hidden |= redaction.sensitive_values(sent.headers, sent.target)
-            if scheme and "authorization" in sent.headers:
-                said, _, parameter = sent.headers["authorization"].partition(" ")
-                context.authorizations.append({"scheme": said, "parameter": parameter})
+            if scheme and (said := authentication.said(sent)):
+                context.authorizations.append(said)
             location = reply.headers.get("location")
             if not asked.redirect or reply.status not in _REDIRECTS or location is None:
                 await _check_status(reply, asked, sent, hidden)

@@ -13,8 +13,8 @@ What a document meets as faults:
 """
 
 import asyncio
+import errno
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,11 @@ from lib.config import settings
 from lib.dsl import faults
 from lib.log import log
 
+type Folder = tempfile.TemporaryDirectory[str]
+
+# An event loop itself does not hold on to its tasks.
 _detached: set[asyncio.Task[None]] = set()
+_ending: set[asyncio.Task[None]] = set()
 
 
 async def script(arguments: Any, context: CallContext) -> Any:
@@ -43,8 +47,9 @@ async def shell(arguments: Any, context: CallContext) -> Any:
 
 
 async def close() -> None:
-    """End what nobody waits for; it lives no longer than this process does."""
-    tasks = list(_detached)
+    """End what this event loop has started and nobody waits for."""
+    loop = asyncio.get_running_loop()
+    tasks = [task for task in _detached if task.get_loop() is loop]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -57,43 +62,40 @@ def _check_allowed(kind: str) -> None:
 
 
 async def _run(program: Program, context: CallContext) -> Any:
-    folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="ratchet-")
-    started = False
+    folder = tempfile.TemporaryDirectory(prefix="ratchet-", ignore_cleanup_errors=True)
     try:
-        group = await _start(program, Path(folder))
-        started = True
-    finally:
-        if not started:
-            await _remove(folder)
+        group = await _start(program, Path(folder.name))
+    except BaseException:
+        folder.cleanup()
+        raise
     if program.awaited:
         return await _wait(group, folder, program, context)
-    task = asyncio.create_task(_see_off(group, folder, context))
-    _detached.add(task)
-    task.add_done_callback(_detached.discard)
+    _keep(_detached, asyncio.create_task(_see_off(group, folder, context)))
+    await asyncio.sleep(0)  # a task that is cancelled before it began would clean nothing up
     return None
 
 
 async def _start(program: Program, folder: Path) -> Group:
     """The process, in an empty working folder beside the one that holds its program and its input."""
-    command = await asyncio.to_thread(program.write, folder)
+    command = program.write(folder)
     environment = {"PATH": os.environ.get("PATH", os.defpath), **program.environment}
     try:
         return await Group.start(command, folder=folder, environment=environment, heard=program.awaited)
-    except (OSError, ValueError) as exc:
-        # such as a list of arguments that is too long, or a NUL inside of one
-        reason = exc.strerror if isinstance(exc, OSError) else str(exc)
-        raise faults.validation(f"The process cannot be started: {reason}.") from None
+    except ValueError as exc:
+        raise faults.validation(f"No process can be given that: {exc}.") from None
+    except OSError as exc:
+        fault = faults.validation if exc.errno == errno.E2BIG else faults.runtime
+        raise fault(f"The process cannot be started: {exc.strerror}.") from None
 
 
-async def _wait(group: Group, folder: str, program: Program, context: CallContext) -> Any:
+async def _wait(group: Group, folder: Folder, program: Program, context: CallContext) -> Any:
     try:
         async with asyncio.timeout(context.timeout_seconds):
             await group.end()
     except TimeoutError:
         raise faults.timeout(f"The process took longer than {context.timeout_seconds:g} seconds.") from None
     finally:
-        group.kill()
-        await _remove(folder)
+        await _clean_up(group, folder)
     if group.too_loud:
         raise faults.runtime(f"The process wrote more than {group.limit} bytes to its {group.too_loud}.")
     if group.code and program.result not in ("code", "stderr", "all"):
@@ -117,7 +119,7 @@ def _output(group: Group, result: str) -> Any:
             return group.stdout
 
 
-async def _see_off(group: Group, folder: str, context: CallContext) -> None:
+async def _see_off(group: Group, folder: Folder, context: CallContext) -> None:
     """What nobody waits for still ends with the task's timeout; only the log hears how."""
     try:
         async with asyncio.timeout(context.timeout_seconds):
@@ -126,9 +128,20 @@ async def _see_off(group: Group, folder: str, context: CallContext) -> None:
     except TimeoutError:
         log("process.late", run_id=context.run_id, reference=context.reference)
     finally:
-        group.kill()
-        await _remove(folder)
+        await _clean_up(group, folder)
 
 
-async def _remove(folder: str) -> None:
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+async def _clean_up(group: Group, folder: Folder) -> None:
+    """End the group and remove its folder, also for a task that is cancelled again meanwhile."""
+
+    async def clean_up() -> None:
+        await group.stop()
+        await asyncio.to_thread(folder.cleanup)
+
+    await asyncio.shield(_keep(_ending, asyncio.create_task(clean_up())))
+
+
+def _keep(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> asyncio.Task[None]:
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task

@@ -51,7 +51,7 @@ def read_shell(arguments: Any) -> Program:
 
     def write(folder: Path) -> Command:
         _fill(folder, {"command.sh": command}, arguments)
-        return ["sh", str(folder / "command.sh"), *words]
+        return ["/bin/sh", str(folder / "command.sh"), *words]
 
     return _program(arguments, write)
 

@@ -22,19 +22,45 @@ async def _openapi(arguments: Any, context: CallContext) -> Any:
     return await call(arguments, context)
 
 
-_FUNCTIONS: Mapping[str, Call] = {"http": _http, "openapi": _openapi}
+async def _mcp(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.mcp import call
+
+    return await call(arguments, context)
+
+
+async def _script(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.processes import script
+
+    return await script(arguments, context)
+
+
+async def _shell(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.processes import shell
+
+    return await shell(arguments, context)
+
+
+_FUNCTIONS: Mapping[str, Call] = {"http": _http, "mcp": _mcp, "openapi": _openapi, "script": _script, "shell": _shell}
 
 
 async def run(function: str, arguments: Any, context: CallContext) -> Any:
     """Do what `function` does with these arguments (the task's `with`, evaluated); raises a Fault."""
-    call = _FUNCTIONS.get(function)
+    call = _FUNCTIONS.get(function) or _own(function)
     if call is None:
         raise faults.configuration(f"There is no function named '{function}'.")
     return await call(arguments, context)
 
 
-async def close() -> None:
-    """Close the connections that this event loop keeps open; the next call opens new ones."""
-    from lib.calls import transport
+def _own(function: str) -> Call | None:
+    from lib.calls.functions import find
 
+    found = find(function)
+    return found.call if found else None
+
+
+async def close() -> None:
+    """Close the connections and end the processes that this event loop keeps; the next call opens new ones."""
+    from lib.calls import processes, transport
+
+    await processes.close()
     await transport.close()

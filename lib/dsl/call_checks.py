@@ -1,8 +1,10 @@
-"""Checks of the arguments of the language's own functions: http, openapi and mcp."""
+"""Checks of calls: which function is meant, and the arguments of those of the language itself."""
 
+from collections.abc import Callable, Container
 from typing import Any
 
 from lib.dsl import unsupported
+from lib.dsl.arguments import BUILT_IN
 from lib.dsl.call_models import McpArguments, OpenApiArguments
 from lib.dsl.checks import Checks
 from lib.dsl.endpoint_checks import check_authentication, check_endpoint
@@ -10,12 +12,30 @@ from lib.dsl.expressions import is_expression
 from lib.dsl.models import HttpArguments
 from lib.dsl.structure import describe
 from lib.dsl.suggestions import did_you_mean
-from lib.dsl.visibility import CALL, Scope
+from lib.dsl.visibility import CALL, TASK, Scope
 
 MCP_METHODS = (
     "tools/list", "tools/call", "prompts/list", "prompts/get",
     "resources/list", "resources/read", "resources/templates/list",
 )  # fmt: skip
+
+
+def check_call(checks: Checks, task: dict[str, Any], pointer: str, scope: Scope, functions: Container[str]) -> bool:
+    """Whether calling the function is an effect; `functions` are those at hand beside the document's own."""
+    name, arguments, place = task["call"], task.get("with", {}), f"{pointer}/with"
+    own = list(checks.declared("functions"))
+    if name in own and name not in BUILT_IN:
+        checks.template(task.get("with"), place, scope, TASK)
+        return False
+    if check := _CALLS.get(name):
+        check(checks, arguments, place, scope)
+    elif name in functions:
+        checks.template(arguments, place, scope, CALL)
+    else:
+        refusal = unsupported.refusal("call", name)
+        unknown = f"unknown function `{name}`{did_you_mean(name, [*_CALLS, *own])}"
+        checks.findings.add(f"{pointer}/call", refusal or unknown)
+    return True
 
 
 def check_http(checks: Checks, arguments: Any, pointer: str, scope: Scope) -> None:
@@ -74,3 +94,10 @@ def check_mcp(checks: Checks, arguments: Any, pointer: str, scope: Scope) -> Non
 def _check_pairs(checks: Checks, value: Any, pointer: str) -> None:
     if not isinstance(value, dict) and not is_expression(value):
         checks.findings.add(pointer, f"must be an object or `${{ }}`, but is {describe(value)}")
+
+
+_CALLS: dict[str, Callable[[Checks, Any, str, Scope], None]] = {
+    "http": check_http,
+    "mcp": check_mcp,
+    "openapi": check_openapi,
+}

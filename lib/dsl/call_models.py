@@ -67,6 +67,10 @@ class Resource(Part):
     endpoint: Any
 
 
+class Catalog(Part):
+    endpoint: Any
+
+
 class OpenApiArguments(Part):
     document: Resource
     operation: Text = Field(alias="operationId")
@@ -90,6 +94,7 @@ class McpTransport(Part):
 class McpClient(Part):
     name: Text
     version: Text
+    description: Maybe[str] = None
 
 
 class McpArguments(Part):

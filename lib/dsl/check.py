@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from lib import errors
@@ -12,16 +13,31 @@ from lib.dsl.validation import validate
 def main(arguments: list[str] | None = None) -> int:
     """Checks the named files; 0 if all could be published, 1 if not, 2 for a wrong command line."""
     options = _parser().parse_args(arguments)
+    told = {"allow_scripts": options.allow_scripts, "functions": options.function}
     problems = [
         f"{file}: {problem['pointer'] or '/'}: {problem['detail']}\n"
         for file in options.files
-        for problem in check_file(file, options.longest_effect, allow_scripts=options.allow_scripts)
+        for problem in check_file(file, options.longest_effect, **told)
     ]
     sys.stdout.writelines(problems)
     return 1 if problems else 0
 
 
-def check_file(file: Path, longest_effect_seconds: float, *, allow_scripts: bool = False) -> list[dict[str, str]]:
+class Elsewhere(frozenset[str]):
+    """The named functions, and all that publishing would fetch: from a catalog, or by its URL."""
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a call of this function can be right."""
+        return super().__contains__(name) or (isinstance(name, str) and ("://" in name or "@" in name))
+
+
+def check_file(
+    file: Path,
+    longest_effect_seconds: float,
+    *,
+    allow_scripts: bool = False,
+    functions: Iterable[str] = (),
+) -> list[dict[str, str]]:
     """The problems of one file, also when it cannot be read at all."""
     try:
         definition = read(file.read_bytes(), JSON if file.suffix == ".json" else YAML)
@@ -29,7 +45,12 @@ def check_file(file: Path, longest_effect_seconds: float, *, allow_scripts: bool
         return [{"pointer": "", "detail": f"the file cannot be read: {exc.strerror}"}]
     except errors.RatchetError as exc:
         return [{"pointer": "", "detail": exc.detail}]
-    return validate(definition, longest_effect_seconds=longest_effect_seconds, allow_scripts=allow_scripts)
+    return validate(
+        definition,
+        longest_effect_seconds=longest_effect_seconds,
+        allow_scripts=allow_scripts,
+        functions=Elsewhere(functions),
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=285,
         help="the longest timeout that a call may have (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--function", metavar="NAME", action="append", default=[], help="a function of the runtime's own (repeatable)"
     )
     parser.add_argument(
         "--allow-scripts", action="store_true", help="accept `run: script` and `run: shell`, as a runtime may"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -39,15 +39,27 @@ from lib.dsl.parts import Parts
 from lib.dsl.strategies import compile_strategy
 
 
-def compile_document(definition: Any, *, longest_effect_seconds: float = 285, allow_scripts: bool = False) -> Document:
+def compile_document(
+    definition: Any,
+    *,
+    longest_effect_seconds: float = 285,
+    allow_scripts: bool = False,
+    functions: Container[str] = (),
+) -> Document:
     """The document, ready to run; raises InvalidDocument with a pointer and a sentence per mistake.
 
-    Scripts and shell commands are refused unless whoever runs the machine allows them.
+    Scripts and shell commands are refused unless whoever runs the machine allows them; `functions` are the
+    names that whoever runs the calls knows beside those of the language.
     """
     # Only who publishes judges documents: pydantic and the models are 95 ms that no sweep's cold start needs.
     from lib.dsl.validation import validate
 
-    mistakes = validate(definition, longest_effect_seconds=longest_effect_seconds, allow_scripts=allow_scripts)
+    mistakes = validate(
+        definition,
+        longest_effect_seconds=longest_effect_seconds,
+        allow_scripts=allow_scripts,
+        functions=functions,
+    )
     if mistakes:
         raise errors.InvalidDocument(errors=mistakes)
     return load_document(definition)

@@ -14,6 +14,10 @@ from lib.dsl.visibility import CALL, TASK, Scope
 _KINDS = ("container", "script", "shell", "workflow")
 _PROCESSES: dict[str, type[Part]] = {"script": Script, "shell": Shell}
 _LANGUAGES = ("js", "javascript", "python")
+SWITCHED_OFF = (
+    "is switched off here: it would run foreign code on this machine"
+    " (RATCHET_ALLOW_SCRIPTS=on allows it, though never on Vercel)"
+)
 
 
 def check_run(checks: Checks, run: dict[str, Any], pointer: str, scope: Scope, *, allow_scripts: bool) -> None:
@@ -30,7 +34,7 @@ def check_run(checks: Checks, run: dict[str, Any], pointer: str, scope: Scope, *
         _check_workflow(checks, run[kind], place, scope)
     else:
         if not allow_scripts:
-            checks.findings.add(place, f"`run: {kind}` is switched off here: it would run foreign code on this machine")
+            checks.findings.add(place, f"`run: {kind}` {SWITCHED_OFF}")
         _check_process(checks, kind, run[kind], place, scope)
 
 

@@ -1,11 +1,11 @@
 """The walk over a document's tasks: each one's kind, shape, expressions, names and where it may go next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from lib.dsl import limits, unsupported
 from lib.dsl.arguments import BUILT_IN
-from lib.dsl.call_checks import check_http, check_openapi
+from lib.dsl.call_checks import check_call
 from lib.dsl.checks import TASK_FLOW, Checks
 from lib.dsl.components import check_error, check_retry
 from lib.dsl.event_checks import check_emit, check_listen
@@ -34,13 +34,21 @@ _COMMON = frozenset(field.alias or name for name, field in Task.model_fields.ite
 
 
 class TaskLists:
-    """Walks every task list of one document."""
+    """Walks every task list of one document; `functions` are those at hand beside its own."""
 
-    def __init__(self, checks: Checks, longest_effect_seconds: float, *, allow_scripts: bool = False) -> None:
+    def __init__(
+        self,
+        checks: Checks,
+        longest_effect_seconds: float,
+        *,
+        allow_scripts: bool = False,
+        functions: Container[str] = (),
+    ) -> None:
         self.checks = checks
         self.findings = checks.findings
         self.longest_effect_seconds = longest_effect_seconds
         self.allow_scripts = allow_scripts
+        self.functions_at_hand = functions
         self.tasks = 0
 
     def walk(self, items: Any, pointer: str, scope: Scope, *, sequence: bool = True) -> None:
@@ -166,15 +174,8 @@ class TaskLists:
             self.findings.add(pointer, f"there is no task `{target}` {where}{hint}")
 
     def _call(self, task: dict[str, Any], pointer: str, scope: Scope, seconds: float | None) -> None:
-        function = task["call"]
-        if function in self.checks.declared("functions") and function not in BUILT_IN:
-            self.checks.template(task.get("with"), f"{pointer}/with", scope, TASK)
-            return
-        self._fits(seconds, pointer)
-        if check := _CALLS.get(function):
-            check(self.checks, task.get("with", {}), f"{pointer}/with", scope)
-        else:
-            self.findings.add(f"{pointer}/call", self._strange_function(function))
+        if check_call(self.checks, task, pointer, scope, self.functions_at_hand):
+            self._fits(seconds, pointer)
 
     def _run(self, run: dict[str, Any], pointer: str, scope: Scope, seconds: float | None) -> None:
         if "workflow" not in run:
@@ -187,12 +188,6 @@ class TaskLists:
             longest = f"{self.longest_effect_seconds:g}"
             sentence = f"a call may take at most {longest} seconds here, but its timeout is {seconds:g}"
             self.findings.add(f"{pointer}/timeout", sentence)
-
-    def _strange_function(self, name: str) -> str:
-        own = list(self.checks.declared("functions"))
-        kind = "by its URL" if "://" in name else "from a catalog" if "@" in name else ""
-        refusal = unsupported.refusal("function", kind) if kind else unsupported.refusal("call", name)
-        return refusal or f"unknown function `{name}`{did_you_mean(name, [*_CALLS, *own])}"
 
     def _switch(self, items: Any, pointer: str, scope: Scope, targets: list[str]) -> None:
         cases = self._named(items, pointer)
@@ -280,7 +275,6 @@ _MODELS: dict[str, type[Task]] = {
     "run": RunTask,
 }
 _KINDS = tuple(_MODELS)
-_CALLS: dict[str, Callable[[Checks, Any, str, Scope], None]] = {"http": check_http, "openapi": check_openapi}
 _BODIES: dict[str, Callable[[TaskLists, dict[str, Any], str, Scope], None]] = {
     "for": TaskLists._for,
     "do": TaskLists._do,

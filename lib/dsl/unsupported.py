@@ -5,29 +5,27 @@ A feature that arrives deletes its row here.
 
 UNSUPPORTED: dict[str, frozenset[str]] = {
     "task": frozenset(),
-    "call": frozenset({"a2a", "asyncapi", "grpc", "mcp"}),
+    "call": frozenset({"a2a", "asyncapi", "grpc"}),
+    "mcp": frozenset({"stdio"}),
     "workflow": frozenset(),
     "run": frozenset({"container"}),
     "script": frozenset({"source"}),
-    "use": frozenset({"catalogs"}),
     "authentication": frozenset({"certificate"}),
     "schema": frozenset({"resource"}),
     "evaluate": frozenset({"language"}),
     "extend": frozenset({"extension"}),
-    "function": frozenset({"from a catalog", "by its URL"}),
 }
 _SUBJECTS = {
     "task": "`{name}`",
     "call": "`call: {name}`",
+    "mcp": "an MCP server by `{name}`",
     "workflow": "`{name}`",
     "run": "`run: {name}`",
     "script": "a script by its `{name}`",
-    "use": "`use.{name}`",
     "authentication": "`{name}` authentication",
     "schema": "a schema by `{name}`",
     "evaluate": "another `evaluate.{name}` than the default",
     "extend": "`extend: {name}`",
-    "function": "calling a function {name}",
 }
 
 

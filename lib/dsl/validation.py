@@ -1,14 +1,15 @@
 """Everything that can be known to be wrong with a workflow before it runs, each with its place and a sentence."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from lib import json_text
 from lib.dsl import limits, unsupported
+from lib.dsl.call_models import Catalog
 from lib.dsl.checks import WORKFLOW_FLOW, Checks
 from lib.dsl.components import check_error, check_retry
-from lib.dsl.endpoint_checks import check_authentication
+from lib.dsl.endpoint_checks import check_authentication, check_endpoint
 from lib.dsl.event_checks import check_schedule
 from lib.dsl.expansion import Expansion, ExpansionError
 from lib.dsl.expressions import escape
@@ -18,7 +19,13 @@ from lib.dsl.tasklists import TaskLists
 from lib.dsl.visibility import TASK, WORKFLOW_INPUT, Scope
 
 
-def validate(definition: Any, *, longest_effect_seconds: float, allow_scripts: bool = False) -> list[dict[str, str]]:
+def validate(
+    definition: Any,
+    *,
+    longest_effect_seconds: float,
+    allow_scripts: bool = False,
+    functions: Container[str] = (),
+) -> list[dict[str, str]]:
     """All problems of the document, as JSON pointer and sentence; empty if it can be published."""
     findings = Findings()
     if _is_readable(findings, definition):
@@ -28,7 +35,7 @@ def validate(definition: Any, *, longest_effect_seconds: float, allow_scripts: b
         loose = isinstance(evaluate, dict) and evaluate.get("mode") == "loose"
         checks = Checks(findings, use if isinstance(use, dict) else {}, loose=loose)
         _check_workflow(checks, definition)
-        tasks = TaskLists(checks, longest_effect_seconds, allow_scripts=allow_scripts)
+        tasks = TaskLists(checks, longest_effect_seconds, allow_scripts=allow_scripts, functions=functions)
         if isinstance(definition.get("do"), list):
             tasks.walk(definition["do"], "/do", Scope())
         tasks.functions()
@@ -93,9 +100,9 @@ def _check_workflow(checks: Checks, definition: dict[str, Any]) -> None:
 
 def _check_use(checks: Checks, scope: Scope) -> None:
     """The reusable parts; their expressions may name every loop and catch variable of the document."""
-    for name in checks.use:
-        if sentence := unsupported.refusal("use", name):
-            checks.findings.add(f"/use/{name}", sentence)
+    for _, pointer, value in checks.entries("catalogs"):
+        if checks.findings.check(Catalog, value, pointer):
+            check_endpoint(checks, value["endpoint"], f"{pointer}/endpoint", Scope())
     for _, pointer, value in checks.entries("errors"):
         check_error(checks, value, pointer, scope)
     for _, pointer, value in checks.entries("retries"):

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
+from lib import json_text
 from lib.errors import BadRequest, Unprocessable, UnsupportedMediaType
-from lib.http.json_body import read_json
 from lib.http.request import Request
 
 type CloudEvent = dict[str, Any]
@@ -37,7 +37,7 @@ async def read_events(request: Request) -> list[CloudEvent]:
         event = _read_binary(request, body)
         return _check([event], _complaints(event, "/"))
     media_type = request.media_type(ONE, BATCH)
-    value = read_json(body)
+    value = json_text.parse(body)
     if media_type == ONE:
         return _check([value], _complaints(value, "/"))
     if not isinstance(value, list):
@@ -66,7 +66,7 @@ def _read_binary(request: Request, body: bytes) -> CloudEvent:
     if not body:
         return event
     if _JSON.fullmatch(content_type):
-        return {**event, "data": read_json(body)}
+        return {**event, "data": json_text.parse(body)}
     if content_type.lower().startswith("text/"):
         try:
             return {**event, "data": body.decode()}

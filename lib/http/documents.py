@@ -34,12 +34,12 @@ async def read_submission(request: Request, *, replaces: Workflow | None = None)
     """
     body = await _read_body(request)
     if not isinstance(body, dict) or "definition" not in body:
-        document = _compile(body)
+        document = await _compile(body)
         _check_name(document, replaces, "/document/name")
         return Submission(document, document.type)
     row = read_model(WorkflowRow, body)
     try:
-        document = _compile(_fill(row, replaces))
+        document = await _compile(_fill(row, replaces))
     except InvalidDocument as exc:
         raise InvalidDocument(exc.detail, errors=[_move(error, row) for error in exc.extra["errors"]]) from None
     _check_row(row, document)
@@ -55,10 +55,17 @@ async def _read_body(request: Request) -> Any:
     return dsl.read(data, _YAML[0] if media_type in _YAML else media_type)
 
 
-def _compile(definition: Any) -> "dsl.Document":
+async def _compile(definition: Any) -> "dsl.Document":
     from lib import dsl
+    from lib.calls import catalogs, functions
 
-    return dsl.compile_document(definition, longest_effect_seconds=settings().longest_effect_seconds)
+    definition = await catalogs.pin(definition)
+    return dsl.compile_document(
+        definition,
+        longest_effect_seconds=settings().longest_effect_seconds,
+        allow_scripts=settings().allow_scripts,
+        functions=frozenset(functions.names()),
+    )
 
 
 def _fill(row: WorkflowRow, replaces: Workflow | None) -> dict[str, Any]:

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from lib.dsl.diagram import draw
+from lib.dsl.limits import DOCUMENT_TASKS
 from lib.dsl.reading import YAML, read
+from tests.dsl.generate import task_lists
 
 HERE = Path(__file__).parent
 EXAMPLES = sorted((HERE.parents[2] / "shared" / "serverless-workflow" / "examples").glob("*.yaml"))
@@ -146,6 +149,36 @@ def test_draws_every_example():
         assert any(edge.startswith("start -> ") for edge in edges), path.name
 
 
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(tasks=task_lists(3, calm=False))
+def test_every_task_of_any_document_is_drawn(tasks: list[dict[str, Any]]):
+    nodes, groups, _ = parse(draw({"do": tasks}))
+    shown = {line for lines in (nodes | groups).values() for line in lines}
+    assert set(names(tasks)) <= shown
+
+
+def names(tasks: list[dict[str, Any]]) -> list[str]:
+    """The names of all tasks, however deep."""
+    found = []
+    for name, task in ((name, task) for item in tasks for name, task in item.items()):
+        found.append(name)
+        for inner in (
+            task.get("do"),
+            task.get("try"),
+            task.get("catch", {}).get("do"),
+            task.get("foreach", {}).get("do"),
+            task.get("fork", {}).get("branches"),
+        ):
+            found += names(inner or [])
+    return found
+
+
+def test_a_document_of_every_task_there_may_be_is_drawn():
+    tasks = [{f"t{number}": {"set": {"x": 1}, "then": "t0"}} for number in range(DOCUMENT_TASKS)]
+    nodes, _, edges = parse(draw({"do": tasks}))
+    assert (len(nodes), len(edges)) == (DOCUMENT_TASKS + 2, DOCUMENT_TASKS + 1)
+
+
 @pytest.fixture(scope="session")
 def mermaid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with Mermaid's own parser: $MERMAID_HOME, or installed now."""
@@ -154,7 +187,16 @@ def mermaid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = os.environ.get("MERMAID_HOME")
     if not home:
         home = str(tmp_path_factory.mktemp("mermaid"))
-        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "mermaid@11", "jsdom@26"]
+        install = [
+            "npm",
+            "install",
+            "--silent",
+            "--no-audit",
+            "--no-fund",
+            "--fetch-retries=0",
+            "mermaid@11",
+            "jsdom@26",
+        ]
         try:
             subprocess.run(install, cwd=home, check=True, capture_output=True, timeout=100)
         except (subprocess.SubprocessError, OSError) as problem:

@@ -13,9 +13,8 @@ from tests.dsl.scenario import perform
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[2] / "shared" / "serverless-workflow" / "examples"
 CASES: dict[str, dict[str, Any]] = read((HERE / "cases" / "examples.yaml").read_bytes(), YAML)
-README = (HERE.parents[1] / "lib" / "dsl" / "README.md").read_text()
 NOT_SUPPORTED = " is not supported by this release"
-SWITCHED_OFF = " is switched off here: it would run foreign code on this machine"
+SWITCHED_OFF = " is switched off here: "
 
 pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="not run: the specification's examples are not here")
 
@@ -38,7 +37,8 @@ def test_every_example_has_a_case_and_every_case_its_example():
 def test_an_example_runs_or_is_refused_for_one_documented_reason(name: str):
     case = dict(CASES[name])
     if off := case.pop("switched_off", None):
-        assert reasons(name, allow_scripts=False) == {off + SWITCHED_OFF}
+        [reason] = reasons(name, allow_scripts=False)
+        assert reason.startswith(off + SWITCHED_OFF)
     found = reasons(name, allow_scripts=True)
     if refused := case.pop("refused", None):
         assert found == {refused + NOT_SUPPORTED}
@@ -46,7 +46,7 @@ def test_an_example_runs_or_is_refused_for_one_documented_reason(name: str):
     needs = case.pop("needs", [])
     if found:
         assert len(found) == 1, found
-        assert any(need in found.copy().pop() for need in needs), found
+        assert any(need in reason for need in needs for reason in found), found
         return
     if case:
         perform(dsl.compile_document(example(name), allow_scripts=True), case)
