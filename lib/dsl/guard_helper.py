@@ -21,7 +21,7 @@ LARGEST_RESULT = 4 * 1024 * 1024  # characters: whoever started us reads it all 
 LONGEST_MESSAGE = 2_000
 PROGRAMS = 256
 EVALUATIONS = 20_000
-GROWN = 96 * 1024 * 1024  # bytes at the highest: memory comes back in pieces
+GROWN = 96 * 1024 * 1024  # bytes: what an evaluation took comes back in pieces, if at all
 
 
 @functools.lru_cache(PROGRAMS)
@@ -47,7 +47,7 @@ def run(source: bytes, values: bytes | None) -> tuple[bytes, str]:
     return (VALUE, text) if len(text) <= LARGEST_RESULT else (TOO_LARGE, str(len(text)))
 
 
-def serve(cpu_seconds: float) -> None:
+def serve(cpu_seconds: float, memory: "Memory") -> None:
     """Answers until the other side goes away."""
     served = 0
     while True:
@@ -60,12 +60,25 @@ def serve(cpu_seconds: float) -> None:
         kind, text = run(source, values)
         signal.setitimer(signal.ITIMER_PROF, 0)
         served += 1
-        _answer(kind, text, served >= EVALUATIONS or kind == OUT_OF_MEMORY or _has_grown())
+        _answer(kind, text, served >= EVALUATIONS or kind == OUT_OF_MEMORY or memory.has_grown())
 
 
-def _has_grown() -> bool:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit > GROWN
+class Memory:
+    """How much this process holds; asked of an open file, for none can be opened later.
+
+    Not `ru_maxrss` where there is a choice: Linux lets a process begin with its parent's peak, so a large parent
+    would make every helper look grown.
+    """
+
+    def __init__(self) -> None:
+        self._file = os.open("/proc/self/statm", os.O_RDONLY) if sys.platform == "linux" else None
+
+    def has_grown(self) -> bool:
+        """Whether a fresh helper would be better."""
+        if self._file is None:
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > GROWN
+        resident = int(os.pread(self._file, 128, 0).split()[1])
+        return resident * resource.getpagesize() > GROWN
 
 
 def _read(length: int) -> bytes:
@@ -102,16 +115,17 @@ def _limit(memory: int) -> None:
 
 def main() -> None:
     """Gets ready, says so, and serves."""
-    folder, memory, cpu_seconds = sys.argv[1:]
+    folder, most, cpu_seconds = sys.argv[1:]
+    memory = Memory()
     os.environ.clear()
     os.environ["TZ"] = "UTC0"  # local time is the same everywhere
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # whoever started us may have other plans with it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF])
     sys.path.append(folder)
     run(b".|tojson", b"null")
-    _limit(int(memory))
+    _limit(int(most))
     _answer(READY, "", False)
-    serve(float(cpu_seconds))
+    serve(float(cpu_seconds), memory)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,18 @@ def test_a_result_that_is_too_large_is_a_fault_and_its_helper_lives(helper: Help
     assert POOL._idle == [helper]
 
 
+@on_linux
+def test_a_helper_of_a_large_process_has_not_grown_for_that():
+    large = bytearray(128 * 1024 * 1024)
+    large[::4096] = b"x" * len(large[::4096])  # held, not only promised
+    POOL.close()
+    evaluate(ORDINARY)
+    (first,) = POOL._idle
+    evaluate(ORDINARY)
+    assert POOL._idle == [first]
+    POOL.close()
+
+
 def test_a_helper_that_has_grown_is_replaced(helper: Helper):
     assert evaluate('"x" * 100000000 | length') == 100_000_000
     assert helper not in POOL._idle
@@ -290,7 +302,9 @@ def test_a_helper_has_neither_environment_nor_files_nor_much_memory(monkeypatch:
     os.close(leaky)
     os.close(other_end)
     assert b"s3cr3t" not in (folder / "environ").read_bytes()
-    assert sorted(path.name for path in (folder / "fd").iterdir()) == ["0", "1", "2"]
+    open_files = {path.name: str(path.readlink()) for path in (folder / "fd").iterdir()}
+    assert sorted(open_files) == ["0", "1", "2", "3"]
+    assert open_files["3"] == f"{folder}/statm"  # its own size; nothing of ours
     limits = (folder / "limits").read_text()
     assert f"Max address space         {guard_process.MEMORY_BYTES}" in limits
     for closed in ("Max core file size        0", "Max processes             0", "Max file size             0"):
