@@ -88,3 +88,27 @@ async def test_that_a_document_declares_and_nobody_set_are_forbidden(start, secr
     error = (await store.get_run(run_id)).error
     assert (error["status"], error["type"].rpartition("/")[2]) == (403, "authorization")
     assert "'gone'" in error["detail"]
+
+
+async def test_a_call_may_keep_with_what_it_has_authenticated(start, secrets, reactor: Reactor):
+    task = post("", a=1)
+    async with serve(lambda _: json_answer("1")) as server:
+        task["with"]["endpoint"]["uri"] = server.url
+        task["output"] = {"as": "${ $authorization.scheme }"}
+        run_id = await start(document([{"send": task}], use=USED))
+        await sweep_all(reactor, None)
+    assert (await store.get_run(run_id)).result == "Basic"
+
+
+async def test_are_struck_out_of_what_a_broken_call_says(start, secrets, reactor: Reactor, capsys, monkeypatch):
+    async def run(function: str, arguments: Any, context: calls.CallContext) -> None:
+        raise RuntimeError(f"cannot use {arguments['body']}")
+
+    monkeypatch.setattr(calls, "run", run)
+    run_id = await start(document([{"send": post("http://x", key="${ $secrets.key }")}], use=USED))
+    await sweep_all(reactor, None)
+    assert (await store.get_run(run_id)).status == "failed"
+    logged = capsys.readouterr().out
+    assert "call.bug" in logged
+    assert_hidden(await everything_stored())
+    assert_hidden(logged)
