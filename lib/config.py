@@ -3,6 +3,7 @@
 A setting that cannot be read stops the function with a sentence naming the variable, never its value.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from lib.errors import NotConfigured
 
 SCOPES = frozenset({"workflows:read", "workflows:write", "runs:read", "runs:write", "events:write"})
 ADDRESSES = frozenset({"loopback", "private"})
+MAX_SINKS = 10
 _UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600}
 
 
@@ -23,6 +25,7 @@ class Settings:
     """What this process was told; defaults suit Vercel's Pro plan.
 
     `api_keys` maps a key to its scopes; `rate_limit` is (requests, per seconds) or None for no limit.
+    `event_sinks` maps a name that says nothing to a URL that may hold a secret.
     """
 
     database_url: str
@@ -42,6 +45,7 @@ class Settings:
     max_connections: int
     retention_days: int
     event_days: int
+    event_sinks: Mapping[str, str] = field(repr=False)
     secrets: Mapping[str, Any] = field(repr=False)
 
     def secrets_named(self, names: Iterable[str]) -> dict[str, Any]:
@@ -87,6 +91,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         max_connections=_whole(env, "RATCHET_MAX_CONNECTIONS", 4, least=1),
         retention_days=_whole(env, "RATCHET_RETENTION_DAYS", 30, least=1),
         event_days=_whole(env, "RATCHET_EVENT_DAYS", 1, least=1),
+        event_sinks=_sinks(env.get("RATCHET_EVENT_SINKS", "")),
         secrets=_secrets(env),
     )
 
@@ -145,6 +150,15 @@ def _switch(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     if text not in ("on", "off"):
         raise NotConfigured(f"{name} must be on or off")
     return text == "on"
+
+
+def _sinks(text: str) -> Mapping[str, str]:
+    urls = [url for url in re.split(r"[,\s]+", text) if url]
+    if len(urls) > MAX_SINKS or not all(re.fullmatch(r"https?://[^/?#@\\]+([/?][^#\\]*)?", url) for url in urls):
+        raise NotConfigured(
+            f"RATCHET_EVENT_SINKS takes at most {MAX_SINKS} http or https URLs, without a user name or fragment"
+        )
+    return {hashlib.sha256(url.encode()).hexdigest()[:16]: url for url in urls}
 
 
 def _rate(text: str) -> tuple[int, int] | None:

@@ -41,6 +41,8 @@ def test_a_deployment_knows_its_own_url():
         ("RATCHET_ALLOW_SCRIPTS", "secret-key"),
         ("RATCHET_RATE_LIMIT", "secret-key/min"),
         ("RATCHET_MAX_DURATION", "3"),
+        ("RATCHET_EVENT_SINKS", "https://a.example/secret-key ftp://b.example"),
+        ("RATCHET_EVENT_SINKS", "https://user:secret-key@a.example/"),
         ("WORKFLOW_SECRETS", "secret-key"),
         ("WORKFLOW_SECRETS", "[]"),
         ("WORKFLOW_SECRET_A", "{secret-key"),

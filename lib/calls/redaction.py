@@ -37,10 +37,18 @@ def sensitive_values(headers: Mapping[str, str], target: Target) -> set[str]:
     for name, value in headers.items():
         if name not in PLAIN_HEADERS:
             found |= {value, *value.split()}
-        if name == "authorization" and value.startswith("Basic "):
-            found |= {base64.b64decode(value[6:]).decode(errors="replace").partition(":")[2]}
+        if name == "authorization" and value[:6].lower() == "basic ":
+            found |= {_read_password(value[6:])}
     found = {value for value in found if len(value) >= _SHORTEST_SECRET}
     return found | {value for _, value in parse_qsl(target.query) if len(value) >= _SHORTEST_PARAMETER}
+
+
+def _read_password(credentials: str) -> str:
+    """The password in Basic credentials; empty when a document's own header holds something else."""
+    try:
+        return base64.b64decode(credentials).decode(errors="replace").partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def texts_in(value: Any) -> tuple[str, ...]:

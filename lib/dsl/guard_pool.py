@@ -21,6 +21,7 @@ class Pool:
         self._idle: list[Helper] = []
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(HELPERS)
+        self.losses = 0  # how often a program has cost a helper: who sees it grow has waited for nothing
 
     def ask(self, program: bytes, values: bytes | None) -> tuple[bytes, str]:
         """The answer of a helper; raises LostError when it is the program's fault that there is none."""
@@ -33,6 +34,7 @@ class Pool:
             except BaseException as exc:
                 helper.kill()
                 if isinstance(exc, LostError):
+                    self.losses += 1
                     self._replace()
                 raise
             self._give_back(helper)

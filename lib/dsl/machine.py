@@ -9,6 +9,7 @@ from lib.dsl import faults, instants, listening, retries
 from lib.dsl.catching import throw, try_again
 from lib.dsl.document import Call, Document, Try
 from lib.dsl.flow import children, enter, settle, step
+from lib.dsl.guard_pool import POOL
 from lib.dsl.moves import Arrival, Failure, Received, Result, Transition
 from lib.dsl.state import Frame, State
 from lib.dsl.tasks import Done
@@ -93,10 +94,13 @@ def _run(work: Work) -> Transition:
 
 
 def _go(work: Work) -> None:
+    losses = POOL.losses
     while work.ready and work.budget > 0 and work.outcome is None:
         frame = work.frames.get(work.ready.popleft())
         if frame is not None and "next" in frame:
             step(work, frame)
+        if POOL.losses != losses:  # an expression took all the time it may: before the next one, others go on
+            work.budget = 0
 
 
 def _receive(work: Work, position: int, arrival: Received) -> None:

@@ -18,6 +18,7 @@ from lib.engine.committing import Answer, commit
 from lib.engine.effects import perform
 from lib.engine.hold import Hold, Turn, effect_seconds
 from lib.engine.session import Session
+from lib.engine.sinks import Courier
 from lib.errors import RatchetError
 from lib.log import log
 from lib.store import Entry
@@ -43,6 +44,7 @@ class Reactor:
         self.commits = 0
         self.wanted: dict[UUID, Session] = {}  # runs that requests of this process want to claim next
         self.claiming: asyncio.Task[None] | None = None
+        self.courier = Courier()
         self._clock = DatabaseClock()
         self._holds: dict[UUID, Hold] = {}
         self._ready: dict[UUID, Hold] = {}
@@ -181,6 +183,8 @@ class Reactor:
     async def _commit(self, entries: list[Entry]) -> list[Answer]:
         answers = await commit(self.lease, entries, self.hear)
         self.commits += bool(answers)
+        if any(entry.mail and entry.mail.emitted for entry in entries):
+            self.courier.go()
         return answers
 
     def _settle(self, hold: Hold, turn: Turn, answer: Answer | None) -> None:
@@ -263,6 +267,7 @@ class Reactor:
             async with asyncio.timeout(SHUTDOWN_SECONDS):
                 for session in sessions:
                     await session.drain()
+        await self.courier.close()
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

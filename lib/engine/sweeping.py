@@ -12,7 +12,7 @@ from lib.engine.intake import claim, take_all
 from lib.engine.reactor import Reactor
 from lib.engine.report import SweepReport
 from lib.engine.scheduling import start_scheduled
-from lib.engine.session import Session
+from lib.engine.session import EFFECT_RESERVE_SECONDS, Session
 from lib.errors import DatabaseDown
 from lib.log import log
 
@@ -42,6 +42,7 @@ async def advance_runs(reactor: Reactor, run_ids: Iterable[UUID], deadline: date
         await reactor.close_session(session)
     if session.out_of_time:
         await dispatch.wake_sweep()
+    await reactor.courier.finish(session.seconds_left() - EFFECT_RESERVE_SECONDS)
 
 
 async def _take_woken(reactor: Reactor, session: Session) -> None:
@@ -58,6 +59,7 @@ async def sweep_all(reactor: Reactor, deadline: datetime | None) -> SweepReport:
     begin, commits = time.monotonic(), reactor.commits
     session = reactor.open(deadline)
     report = session.report
+    reactor.courier.go(session.seconds_left() - EFFECT_RESERVE_SECONDS)
     try:
         await start_scheduled()
         await _claim_until_drained(reactor, session)
@@ -79,6 +81,7 @@ async def sweep_all(reactor: Reactor, deadline: datetime | None) -> SweepReport:
         await dispatch.wake_sweep()
     else:
         await _delete_old_runs()
+    await reactor.courier.finish(session.seconds_left() - EFFECT_RESERVE_SECONDS)
     return report
 
 

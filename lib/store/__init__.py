@@ -13,6 +13,7 @@ from lib.store.operations import (
     read_health,
     record_sweep,
 )
+from lib.store.outbox import Letter, claim_outbox, settle_outbox
 from lib.store.runs import (
     Idempotency,
     Run,
@@ -45,6 +46,7 @@ __all__ = [
     "Event",
     "Health",
     "Idempotency",
+    "Letter",
     "Mail",
     "Run",
     "Step",
@@ -53,6 +55,7 @@ __all__ = [
     "Workflow",
     "backlog",
     "cancel_run",
+    "claim_outbox",
     "claim_runs",
     "commit_batch",
     "delete_old_events",
@@ -76,6 +79,7 @@ __all__ = [
     "record_sweep",
     "resume_run",
     "retry_run",
+    "settle_outbox",
     "start_run",
     "suspend_run",
 ]

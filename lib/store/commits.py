@@ -103,7 +103,7 @@ _COMMIT_WITH_MAIL: LiteralString = (
     " %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::int[],"
     " %s::uuid[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[],"
     " %s::timestamptz[], %s::timestamptz[],"
-    " %s::json, %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s)"
+    " %s::json, %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s, %s::text[])"
 )
 
 
@@ -124,7 +124,8 @@ async def commit_batch(lease: UUID, lease_seconds: int, entries: Sequence[Entry]
     mails = [(entry.run_id, entry.mail) for entry in entries if entry.mail]
     if not mails:
         return await db.fetch(_COMMIT, columns, Verdict)
-    return await db.fetch(_COMMIT_WITH_MAIL, (*columns, *write_mail(mails), settings().event_days), Verdict)
+    told = (settings().event_days, list(settings().event_sinks))
+    return await db.fetch(_COMMIT_WITH_MAIL, (*columns, *write_mail(mails), *told), Verdict)
 
 
 def _write_entries(lease: UUID, lease_seconds: int, entries: Sequence[Entry]) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from lib import db
+from lib.config import settings
 from lib.store.mail import write_events
 
 
@@ -33,6 +34,10 @@ async def deliver_events(events: Sequence[Mapping[str, Any]]) -> Delivery:
 
 
 async def delete_old_events(*, days: int, limit: int) -> int:
-    """Forget up to `limit` events that came more than `days` ago and are in no inbox; answers how many."""
-    row = await db.fetch_one("select ratchet.delete_old_events(%s, %s) as events", (days, limit), _Deleted)
+    """Forget up to `limit` events that came more than `days` ago and that nobody waits for; answers how many."""
+    row = await db.fetch_one(
+        "select ratchet.delete_old_events(%s, %s, %s::text[]) as events",
+        (days, limit, list(settings().event_sinks)),
+        _Deleted,
+    )
     return row.events

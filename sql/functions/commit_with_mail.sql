@@ -7,7 +7,7 @@ create or replace function ratchet.commit_with_mail(
   p_step_runs uuid[], p_references text[], p_visits integer[], p_attempts integer[], p_functions text[],
   p_outputs text[], p_step_errors text[], p_started timestamptz[], p_finished timestamptz[],
   p_mail json, p_inputs text[], p_senders uuid[], p_sources text[], p_ids text[], p_types text[], p_sent text[],
-  p_event_days integer
+  p_event_days integer, p_sinks text[] default '{}'
 ) returns table (run_id uuid, held boolean, seq bigint, suspend_requested boolean, lease_left float8, now timestamptz, mail boolean, woken uuid[])
 language plpgsql as $$
 declare
@@ -23,7 +23,7 @@ begin
     from unnest(p_senders, p_sources, p_ids, p_types, p_sent) as s (run_id, source, id, type, event)
     where s.run_id = any (v_held)
   ) s
-  cross join lateral ratchet.deliver_events(s.sources, s.ids, s.types, s.events) d
+  cross join lateral ratchet.deliver_events(s.sources, s.ids, s.types, s.events, p_sinks) d
   where s.ids is not null;
   v_woken := coalesce(v_woken, '{}') || ratchet.start_children(v_mail, p_inputs);
   select json_agg(b) into v_verdicts from ratchet.commit_batch(

@@ -1,6 +1,6 @@
 -- Keeps these CloudEvents, once per source and id, and puts each into the inbox of every run that listens to its type; answers whom it woke:
--- runs, and workflows whose schedule waits for events.
-create or replace function ratchet.deliver_events(p_sources text[], p_ids text[], p_types text[], p_events text[])
+-- runs, and workflows whose schedule waits for events. Those that are new also go to the sinks, if any are named.
+create or replace function ratchet.deliver_events(p_sources text[], p_ids text[], p_types text[], p_events text[], p_sinks text[] default '{}')
 returns table (accepted integer, duplicates integer, woken uuid[])
 language plpgsql as $$
 declare
@@ -22,6 +22,11 @@ begin
   select coalesce(array_agg(k.number), '{}') into v_new from kept k;
   if cardinality(v_new) > 0 then
     perform ratchet.lock_runs(ratchet.listening_runs(p_types));
+  end if;
+  if cardinality(p_sinks) > 0 then
+    insert into ratchet.outbox (event, sink, due_at, give_up_at)
+    select e.number, s.sink, v_now, v_now + interval '3 days'
+    from unnest(v_new) as e (number) cross join unnest(p_sinks) as s (sink);
   end if;
   with delivered as (
     insert into ratchet.inbox (run_id, event)

@@ -12,7 +12,8 @@ begin
   set status = 'running', due_at = ratchet.clock(), finished_at = null, claims = 0, grants = 0, seq = seq + 1
   where id = p_id;
   update ratchet.run_payloads set result = null, error = null where run_id = p_id;
-  perform ratchet.append_event(p_id, v_run.seq + 1, 'workflow.resumed');
+  -- the machine tells that it resumes, when it does
+  perform ratchet.append_event(p_id, v_run.seq + 1, 'workflow.status-changed');
   select * into v_details from ratchet.run_details where id = p_id;
   return v_details;
 end;

@@ -69,9 +69,14 @@ def pieces(*parts: bytes) -> Answer:
 async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """Serve on a free loopback port; an answer of bytes keeps the connection, one that writes closes it."""
     connections = 0
+    conversations: set[asyncio.Task[None]] = set()  # also keeps those alive that nothing else refers to
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
+        task = asyncio.current_task()
+        assert task
+        conversations.add(task)
+        task.add_done_callback(conversations.discard)
         connections += 1
         served.open += 1
         mine = connections
@@ -97,6 +102,9 @@ async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIte
         yield served
     finally:
         server.close()
+        for task in conversations:
+            task.cancel()
+        await asyncio.gather(*conversations, return_exceptions=True)
 
 
 async def _receive(reader: asyncio.StreamReader, connection: int) -> Received | None:

@@ -12,13 +12,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lib import errors
-from lib.dsl import guard_helper, guard_pool, guard_process
+from lib.dsl import Completed, advance, guard_helper, guard_pool, guard_process, load_document, start
 from lib.dsl.expressions import Expression, ExpressionSyntaxError
 from lib.dsl.faults import Fault
 from lib.dsl.guard_pool import POOL
@@ -393,3 +394,21 @@ def test_the_helper_needs_nothing_of_ours():
     imports = {"functools", "os", "resource", "signal", "sys", "collections.abc", "jq"}
     lines = Path(guard_helper.__file__).read_text().splitlines()
     assert {line.split()[1] for line in map(str.strip, lines) if line.startswith(("import ", "from "))} == imports
+
+
+def test_a_transition_pauses_after_an_expression_that_took_all_its_time(impatient: None):
+    hopeless = {"try": [{"hang": {"set": {"x": f"${{ {ENDLESS} }}"}}}], "catch": {}}
+    document = load_document(
+        {
+            "document": {"dsl": "1.0.3", "namespace": "default", "name": "slow", "version": "1.0.0"},
+            "do": [{"loop": {"for": {"in": "${ [1, 2, 3] }"}, "do": [{"attempt": hopeless}]}}],
+        }
+    )
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    transition = start(document, run_id="r", input={}, now=now)
+    pauses = 0
+    while transition.more:
+        pauses += 1
+        transition = advance(document, transition.state, (), now=now)
+    assert pauses == 2  # three transitions, one for each evaluation
+    assert isinstance(transition.outcome, Completed)
