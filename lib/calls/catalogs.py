@@ -4,21 +4,17 @@ Rule: what a catalog serves tomorrow changes nothing that was published today. A
 `use.functions` by the very name it is called by.
 """
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lib import errors
-from lib.calls import redaction
-from lib.calls.context import CallContext
-from lib.config import settings
-from lib.dsl import faults, reading
-from lib.dsl.expressions import ExpressionSyntaxError, compile_template, escape
+from lib.calls import publishing
+from lib.dsl import faults
+from lib.dsl.expressions import escape
 
 MOST_FETCHED = 20
-SECONDS = 10.0
 
 _CATALOGED = re.compile(r"([A-Za-z0-9._-]+):([A-Za-z0-9.+_-]+)@([A-Za-z0-9._-]+)")
 _GITHUB = re.compile(r"https://github\.com/([^/]+)/([^/@]+)(?:/(?:tree|blob)/([^/]+))?(/[^@]*)?(?:@([^/@]+))?")
@@ -86,20 +82,9 @@ def _calls(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
 
 
 async def _fetch(definition: dict[str, Any], name: str) -> dict[str, Any]:
-    from lib.calls import http  # publishing has no other need of an HTTP client
-
     use = _object(definition.get("use"))
     url, policy = _place(use, name)
-    secrets = settings().secrets_named(secret for secret in use.get("secrets") or () if isinstance(secret, str))
-    context = CallContext("publishing", name, 1, "publishing", SECONDS, redaction.texts_in(secrets))
-    try:
-        endpoint = {"uri": url, "authentication": _policy(policy, use, secrets)}
-        asked = {"method": "get", "endpoint": endpoint, "output": "raw", "redirect": True}
-        found = reading.read(base64.b64decode(await http.call(asked, context) or ""), reading.YAML)
-    except errors.RatchetError as exc:
-        raise faults.configuration(exc.detail) from None
-    except faults.Fault as fault:
-        raise redaction.without_secrets(fault, context.secrets) from None
+    found = await publishing.fetch(url, policy, use)
     if not isinstance(found, dict):
         raise faults.configuration("what is there is no function's definition, an object.")
     return found
@@ -133,24 +118,6 @@ def _raw(url: str) -> str:
             path = f"/functions/{rest}"
         url = f"https://gitlab.com/{project}/-/raw/{branch or 'HEAD'}{path or ''}"
     return url if _FILE.search(url) else f"{url.rstrip('/')}/function.yaml"
-
-
-def _policy(policy: Any, use: Mapping[str, Any], secrets: Mapping[str, Any]) -> Any:
-    """The authentication that a catalog names, its expressions evaluated: they see secrets and no input."""
-    if policy is None:
-        return None
-    if isinstance(name := _object(policy).get("use"), str):
-        policy = _object(use.get("authentications")).get(name)
-    named = {scheme: details["use"] for scheme, details in _object(policy).items() if "use" in _object(details)}
-    if named:
-        return {scheme: secrets.get(secret) for scheme, secret in named.items()}
-    try:
-        template = compile_template(policy)
-    except ExpressionSyntaxError as exc:
-        raise faults.configuration(f"its authentication has an expression that does not compile: {exc}") from None
-    if not template.names <= {"secrets"}:
-        raise faults.configuration("the authentication of a catalog sees $secrets and nothing else.")
-    return template.evaluate(None, {"secrets": dict(secrets)})
 
 
 def _object(value: Any) -> Mapping[str, Any]:

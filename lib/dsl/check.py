@@ -50,6 +50,7 @@ def check_file(
         longest_effect_seconds=longest_effect_seconds,
         allow_scripts=allow_scripts,
         functions=Elsewhere(functions),
+        unfetched=True,
     )
 
 

@@ -1,10 +1,10 @@
-"""The checks that several parts of a document share: expressions, durations, schemas, data flow, names in `use`."""
+"""The checks that several parts of a document share: expressions, durations, names in `use`."""
 
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lib.dsl import durations, limits, schemas, unsupported, visibility
+from lib.dsl import durations, limits
 from lib.dsl.expressions import (
     ARGUMENTS,
     ExpressionSyntaxError,
@@ -15,7 +15,7 @@ from lib.dsl.expressions import (
     unwrap,
 )
 from lib.dsl.loose import as_expression
-from lib.dsl.models import Export, Input, Output, Part, Schema, Timeout
+from lib.dsl.models import Timeout
 from lib.dsl.structure import Findings, describe
 from lib.dsl.suggestions import did_you_mean
 from lib.dsl.visibility import Scope
@@ -27,13 +27,17 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 class Checks:
     """Adds to the findings of one document; knows what its `use` declares.
 
-    `variables` are all loop and catch variables it met; `loose` documents may have expressions without `${ }`.
+    `variables` are all loop and catch variables it met; `loose` documents may have expressions without `${ }`;
+    `unfetched` ones may have schemas that are still elsewhere.
     """
 
-    def __init__(self, findings: Findings, use: dict[str, Any], *, loose: bool = False) -> None:
+    def __init__(
+        self, findings: Findings, use: dict[str, Any], *, loose: bool = False, unfetched: bool = False
+    ) -> None:
         self.findings = findings
         self.use = use
         self.loose = loose
+        self.unfetched = unfetched
         self.expressions = 0
         self.variables: set[str] = set()
 
@@ -142,31 +146,6 @@ class Checks:
         except (ValueError, TypeError, KeyError):
             return None
 
-    def schema(self, value: Any, pointer: str) -> None:
-        """A `schema:` object that is well-formed and compiles."""
-        if not self.findings.check(Schema, value, pointer):
-            return
-        if "resource" in value and (sentence := unsupported.refusal("schema", "resource")):
-            self.findings.add(f"{pointer}/resource", sentence)
-            return
-        try:
-            schemas.compile_schema(value)
-        except schemas.SchemaError as exc:
-            self.findings.add(pointer, str(exc))
-
-    def flow(self, owner: dict[str, Any], pointer: str, scope: Scope, arguments: dict[str, frozenset[str]]) -> None:
-        """The `input`, `output` and `export` of a task or workflow; `arguments` says what each one sees."""
-        for part, seen in arguments.items():
-            model: type[Part] = _FLOW[part]
-            value, place = owner.get(part), f"{pointer}/{part}"
-            if value is None or not self.findings.check(model, value, place):
-                continue
-            key = "from" if part == "input" else "as"
-            if key in value:
-                self.value_or_expression(value[key], f"{place}/{key}", scope, seen)
-            if "schema" in value:
-                self.schema(value["schema"], f"{place}/schema")
-
     def entries(self, section: str) -> Iterable[tuple[str, str, Any]]:
         """Name, pointer and value of everything a section of `use` declares as a mapping."""
         declared = self.use.get(section)
@@ -181,8 +160,3 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(child)
     elif isinstance(value, str) and not is_expression(value):
         yield value
-
-
-_FLOW: dict[str, type[Part]] = {"input": Input, "output": Output, "export": Export}
-WORKFLOW_FLOW = {"input": visibility.WORKFLOW_INPUT, "output": visibility.WORKFLOW_OUTPUT}
-TASK_FLOW = {"input": visibility.TASK_INPUT, "output": visibility.TASK, "export": visibility.EXPORT}

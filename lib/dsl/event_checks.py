@@ -3,9 +3,10 @@
 from typing import Any
 
 from lib.dsl import cloudevents, cron, strategies
-from lib.dsl.checks import TASK_FLOW, Checks
+from lib.dsl.checks import Checks
 from lib.dsl.event_models import Correlation, EventFilter, Iterator, Schedule, Strategy
 from lib.dsl.expressions import escape, is_expression
+from lib.dsl.flow_checks import TASK_FLOW, check_flow
 from lib.dsl.structure import describe
 from lib.dsl.suggestions import nearest
 from lib.dsl.visibility import SCHEDULE, TASK, Scope
@@ -31,7 +32,7 @@ def check_listen(checks: Checks, task: dict[str, Any], pointer: str, scope: Scop
     if each is None or not checks.findings.check(Iterator, each, place):
         return scope
     inner = checks.loop(each, place, scope, each="item")
-    checks.flow(each, place, inner, _FOREACH_FLOW)
+    check_flow(checks, each, place, inner, _FOREACH_FLOW)
     return inner
 
 

@@ -1,7 +1,7 @@
-"""JSON Schemas of a document (draft 2020-12 unless they say otherwise), compiled once; nothing is ever fetched."""
+"""JSON Schemas of a document (draft 2020-12 unless they say otherwise), compiled once; nothing is fetched here."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from lib.dsl.expressions import escape, shorten
@@ -45,16 +45,27 @@ class Schema:
 
 def compile_schema(definition: Any) -> Schema:
     """The schema of a `schema:` object (`format`, `document`); raises SchemaError."""
-    if not isinstance(definition, dict) or "document" not in definition:
-        raise SchemaError("a schema needs a `document`, the JSON Schema itself")
-    format = definition.get("format", "json")
-    if not isinstance(format, str) or not _FORMAT.fullmatch(format):
-        raise SchemaError(f"the schema format {format!r} is not known: use `json`")
+    if not isinstance(definition, dict) or not definition.keys() & {"document", "resource"}:
+        raise SchemaError("a schema needs a `document`, the JSON Schema itself, or a `resource` to fetch it from")
+    if not _is_json(definition):
+        raise SchemaError(f"the schema format {definition['format']!r} is not known: use `json`")
+    if "document" not in definition:
+        raise SchemaError("the schema was not fetched from its `resource`")
     return Schema(definition["document"])
 
 
+def is_missing(definition: Mapping[str, Any]) -> bool:
+    """Whether publishing has to fetch a schema: it is to be had by `resource` alone, and of a known format."""
+    return "resource" in definition and "document" not in definition and _is_json(definition)
+
+
+def _is_json(definition: Mapping[str, Any]) -> bool:
+    format = definition.get("format", "json")
+    return isinstance(format, str) and _FORMAT.fullmatch(format) is not None
+
+
 def _refuse(uri: str) -> NoReturn:
-    raise ValueError(f"{uri} is not part of the document, and schemas are not fetched")
+    raise ValueError(f"{uri} is not part of the schema, and references are not fetched")
 
 
 def _sentence(exc: Exception) -> str:

@@ -6,11 +6,12 @@ from typing import Any
 from lib.dsl import limits, unsupported
 from lib.dsl.arguments import BUILT_IN
 from lib.dsl.call_checks import check_call
-from lib.dsl.checks import TASK_FLOW, Checks
+from lib.dsl.checks import Checks
 from lib.dsl.components import check_error, check_retry
 from lib.dsl.event_checks import check_emit, check_listen
 from lib.dsl.event_models import EmitTask, Extension, ListenTask, RunTask
 from lib.dsl.expressions import escape
+from lib.dsl.flow_checks import TASK_FLOW, check_flow
 from lib.dsl.models import (
     CallTask,
     Case,
@@ -115,7 +116,7 @@ class TaskLists:
         common = {name: value for name, value in task.items() if name in _COMMON}
         fits = self.findings.check(model or Task, task if model else common, pointer)
         self.checks.expression(task.get("if"), f"{pointer}/if", scope, TASK_INPUT)
-        self.checks.flow(task, pointer, scope, TASK_FLOW)
+        check_flow(self.checks, task, pointer, scope, TASK_FLOW)
         seconds = self.checks.timeout(task.get("timeout"), f"{pointer}/timeout", scope, TASK)
         self._then(task.get("then"), f"{pointer}/then", targets)
         if model is None:

@@ -11,7 +11,6 @@ UNSUPPORTED: dict[str, frozenset[str]] = {
     "run": frozenset({"container"}),
     "script": frozenset({"source"}),
     "authentication": frozenset({"certificate"}),
-    "schema": frozenset({"resource"}),
     "evaluate": frozenset({"language"}),
     "extend": frozenset({"extension"}),
 }
@@ -23,7 +22,6 @@ _SUBJECTS = {
     "run": "`run: {name}`",
     "script": "a script by its `{name}`",
     "authentication": "`{name}` authentication",
-    "schema": "a schema by `{name}`",
     "evaluate": "another `evaluate.{name}` than the default",
     "extend": "`extend: {name}`",
 }

@@ -7,12 +7,13 @@ from typing import Any
 from lib import json_text
 from lib.dsl import limits, unsupported
 from lib.dsl.call_models import Catalog
-from lib.dsl.checks import WORKFLOW_FLOW, Checks
+from lib.dsl.checks import Checks
 from lib.dsl.components import check_error, check_retry
 from lib.dsl.endpoint_checks import check_authentication, check_endpoint
 from lib.dsl.event_checks import check_schedule
 from lib.dsl.expansion import Expansion, ExpansionError
 from lib.dsl.expressions import escape
+from lib.dsl.flow_checks import WORKFLOW_FLOW, check_flow
 from lib.dsl.models import Timeout, Workflow
 from lib.dsl.structure import Findings, describe
 from lib.dsl.tasklists import TaskLists
@@ -25,15 +26,19 @@ def validate(
     longest_effect_seconds: float,
     allow_scripts: bool = False,
     functions: Container[str] = (),
+    unfetched: bool = False,
 ) -> list[dict[str, str]]:
-    """All problems of the document, as JSON pointer and sentence; empty if it can be published."""
+    """All problems of the document, as JSON pointer and sentence; empty if it can be published.
+
+    An `unfetched` document is judged before publishing has fetched its schemas.
+    """
     findings = Findings()
     if _is_readable(findings, definition):
         findings.check(Workflow, definition, "")
         use = definition.get("use")
         evaluate = definition.get("evaluate")
         loose = isinstance(evaluate, dict) and evaluate.get("mode") == "loose"
-        checks = Checks(findings, use if isinstance(use, dict) else {}, loose=loose)
+        checks = Checks(findings, use if isinstance(use, dict) else {}, loose=loose, unfetched=unfetched)
         _check_workflow(checks, definition)
         tasks = TaskLists(checks, longest_effect_seconds, allow_scripts=allow_scripts, functions=functions)
         if isinstance(definition.get("do"), list):
@@ -94,7 +99,7 @@ def _check_workflow(checks: Checks, definition: dict[str, Any]) -> None:
             checks.findings.add(f"/evaluate/{name}", sentence)
     if "schedule" in definition and not unsupported.refusal("workflow", "schedule"):
         check_schedule(checks, definition["schedule"], "/schedule")
-    checks.flow(definition, "", Scope(), WORKFLOW_FLOW)
+    check_flow(checks, definition, "", Scope(), WORKFLOW_FLOW)
     checks.timeout(definition.get("timeout"), "/timeout", Scope(), WORKFLOW_INPUT)
 
 

@@ -57,9 +57,9 @@ async def _read_body(request: Request) -> Any:
 
 async def _compile(definition: Any) -> "dsl.Document":
     from lib import dsl
-    from lib.calls import catalogs, functions
+    from lib.calls import catalogs, functions, schemas
 
-    definition = await catalogs.pin(definition)
+    definition = await schemas.pin(await catalogs.pin(definition))  # a function may bring schemas
     return dsl.compile_document(
         definition,
         longest_effect_seconds=settings().longest_effect_seconds,

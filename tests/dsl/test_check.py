@@ -51,6 +51,15 @@ def test_takes_what_the_deployment_allows(tmp_path: Path, capsys: pytest.Capture
     assert main(["--allow-scripts", str(tmp_path / "script.yaml")]) == 0
 
 
+def test_takes_schemas_that_publishing_would_fetch(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    schema = "input: {schema: {resource: {endpoint: 'https://x.test/s.json'}}}\n"
+    (tmp_path / "good.yaml").write_text(GOOD + schema)
+    assert main([str(tmp_path / "good.yaml")]) == 0
+    (tmp_path / "wrong.yaml").write_text(GOOD + schema.replace("https", "file"))
+    assert main([str(tmp_path / "wrong.yaml")]) == 1
+    assert "/input/schema/resource/endpoint: must begin with http:// or https://" in capsys.readouterr().out
+
+
 def test_is_a_command_with_help(tmp_path: Path):
     command = [sys.executable, "-m", "lib.dsl.check"]
     root = Path(__file__).parents[2]

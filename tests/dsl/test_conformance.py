@@ -52,7 +52,6 @@ def kit() -> list[Any]:
     return found
 
 
-@pytest.mark.usefixtures("whole_language")
 @pytest.mark.parametrize("scenario", kit())
 def test_conformance(scenario: Scenario):
     given: dict[str, Any] = {"input": None}

@@ -41,7 +41,6 @@ REFUSED = {
     "run": ("run: {}", ""),
     "script": ("run: script", "{}"),
     "authentication": ("authentication", "{}"),
-    "schema": ("schema", "{}"),
     "evaluate": ("evaluate", "{}"),
     "extend": ("extend", "{}"),
 }

@@ -5,8 +5,6 @@ import pytest
 from lib import dsl
 from tests.dsl.play import Play, call, document, play
 
-pytestmark = pytest.mark.usefixtures("whole_language")
-
 
 def emit(**parts):
     with_ = {"source": "https://shop.test", "type": "order.placed", **parts.pop("with_", {})}

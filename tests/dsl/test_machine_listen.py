@@ -8,8 +8,6 @@ from lib import dsl
 from lib.dsl import limits
 from tests.dsl.play import NOON, Play, call, document, event
 
-pytestmark = pytest.mark.usefixtures("whole_language")
-
 
 def of(type="a", **attributes):
     correlate = attributes.pop("correlate", None)

@@ -5,7 +5,6 @@ import pytest
 from lib import dsl, errors
 from tests.dsl.play import NOON, Play, call, document
 
-pytestmark = pytest.mark.usefixtures("whole_language")
 FAULT = dsl.Fault("https://x.test/e", 500)
 
 

@@ -164,7 +164,7 @@ def test_a_skipped_task_is_not_extended():
         ("run", {"run": {"workflow": {"name": "w"}}}),
     ],
 )
-def test_each_kind_of_task_can_be_extended(whole_language, extend, task):
+def test_each_kind_of_task_can_be_extended(extend, task):
     mark = [{"m": {"wait": {"seconds": 1}}}]
     run = Play(extended([{"extend": extend, "before": mark}], {"t": task}))
     assert run.order() == ["m"]

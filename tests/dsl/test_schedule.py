@@ -12,7 +12,6 @@ from lib.dsl.document import Schedule
 from tests.dsl.play import document, event
 
 
-@pytest.mark.usefixtures("whole_language")
 @pytest.mark.parametrize(
     ("schedule", "compiled"),
     [
@@ -26,7 +25,6 @@ def test_a_schedule_is_compiled(schedule, compiled):
     assert document(schedule=schedule).schedule == compiled
 
 
-@pytest.mark.usefixtures("whole_language")
 def test_a_schedule_on_events_is_a_strategy():
     found = document(schedule={"on": {"one": {"with": {"type": "heartbeat.low"}}}}).schedule
     assert found.on.types == ("heartbeat.low",)
@@ -48,7 +46,6 @@ def starts(on, *events):
 OF_A, OF_B = ({"with": {"type": name}} for name in ("a", "b"))
 
 
-@pytest.mark.usefixtures("whole_language")
 @pytest.mark.parametrize(
     ("on", "inputs"),
     [

@@ -33,7 +33,7 @@ def test_shows_the_first_problems_and_cuts_long_ones():
 @pytest.mark.parametrize(
     ("definition", "sentence"),
     [
-        ({}, "a schema needs a `document`, the JSON Schema itself"),
+        ({}, "a schema needs a `document`, the JSON Schema itself, or a `resource` to fetch it from"),
         ({"document": 3}, 'the schema cannot be used: 3 is not of types "boolean", "object"'),
         ({"document": {"pattern": "("}}, 'the schema cannot be used: /pattern: "(" is not a "regex"'),
         ({"document": {"$ref": "#/$defs/x"}}, "the schema cannot be used: Pointer '/$defs/x' does not exist"),
@@ -41,7 +41,7 @@ def test_shows_the_first_problems_and_cuts_long_ones():
         *(
             (
                 {"document": {"$ref": uri}},
-                f"the schema cannot be used: {uri} is not part of the document, and schemas are not fetched",
+                f"the schema cannot be used: {uri} is not part of the schema, and references are not fetched",
             )
             for uri in ("https://x.test/s.json", "http://169.254.169.254/latest", "file:///etc/passwd")
         ),

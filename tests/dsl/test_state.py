@@ -86,7 +86,6 @@ def test_the_state_does_not_grow_with_history():
     assert len(json.dumps(run.state.dump())) <= early + 20
 
 
-@pytest.mark.usefixtures("whole_language")
 @PATIENT
 @given(tasks=task_lists(3, calm=False), seed=st.integers(0, 999))
 def test_every_document_runs_to_an_outcome_through_any_store(tasks, seed):
@@ -94,7 +93,6 @@ def test_every_document_runs_to_an_outcome_through_any_store(tasks, seed):
     assert State.load(run.state.dump()).dump() == run.state.dump()
 
 
-@pytest.mark.usefixtures("whole_language")
 @PATIENT
 @given(tasks=task_lists(3, calm=False), seed=st.integers(0, 999))
 def test_no_try_of_a_visit_is_numbered_twice_even_when_the_run_is_retried(tasks, seed):
@@ -114,7 +112,6 @@ def test_no_try_of_a_visit_is_numbered_twice_even_when_the_run_is_retried(tasks,
     assert len(keys) == len(set(keys))
 
 
-@pytest.mark.usefixtures("whole_language")
 @PATIENT
 @given(tasks=task_lists(3, calm=True), seeds=st.tuples(st.integers(0, 999), st.integers(0, 999)))
 def test_the_order_in_which_answers_arrive_does_not_change_the_result(tasks, seeds):
@@ -123,7 +120,6 @@ def test_the_order_in_which_answers_arrive_does_not_change_the_result(tasks, see
     assert first.output == second.output
 
 
-@pytest.mark.usefixtures("whole_language")
 @PATIENT
 @given(tasks=task_lists(3, calm=False), seed=st.integers(0, 999))
 def test_events_mean_the_same_together_and_one_by_one(tasks, seed):

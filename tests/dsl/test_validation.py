@@ -48,13 +48,11 @@ def test_case(case: dict[str, Any]):
     assert problems(definition) == case.get("problems", [])
 
 
-@pytest.mark.usefixtures("whole_language")
 @pytest.mark.parametrize("case", cases("events"))
 def test_case_of_what_runs_in_the_machine(case: dict[str, Any]):
     test_case(case)
 
 
-@pytest.mark.usefixtures("whole_language")
 @pytest.mark.skipif(not SHARED.is_dir(), reason="not run: the specification's examples are not here")
 @pytest.mark.parametrize("topic", ["listen", "emit", "run-subflow", "schedule", "mock", "call-custom-function-inline"])
 def test_passes_the_examples_about(topic: str):
@@ -64,7 +62,6 @@ def test_passes_the_examples_about(topic: str):
         assert problems(read(file.read_bytes(), YAML)) == [], file.name
 
 
-@pytest.mark.usefixtures("whole_language")
 @pytest.mark.skipif(not SHARED.is_dir(), reason="not run: the specification's examples are not here")
 @pytest.mark.parametrize("topic", ["run-script", "run-shell"])
 def test_passes_the_examples_of_scripts_where_they_are_allowed(topic: str):
@@ -205,7 +202,6 @@ SCRAPS = st.recursive(
 )
 
 
-@pytest.mark.usefixtures("whole_language")
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(WORDS, SCRAPS, max_size=4), SCRAPS, SCRAPS)
 def test_no_document_is_too_strange_to_be_answered(task: dict[str, Any], use: Any, catch: Any):
