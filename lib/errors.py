@@ -8,7 +8,6 @@ RatchetError 500
 ├── NotFound 404                 WF404
 ├── MethodNotAllowed 405
 ├── Conflict 409                 WF409
-│   ├── LeaseLost
 │   └── IdempotencyInFlight      WF408
 ├── PayloadTooLarge 413
 ├── UnsupportedMediaType 415
@@ -88,10 +87,6 @@ class Conflict(RatchetError):
 
     status = 409
     sqlstate = "WF409"
-
-
-class LeaseLost(Conflict):
-    """Another sweep has claimed this run."""
 
 
 class IdempotencyInFlight(Conflict):

@@ -24,11 +24,6 @@ OLD_RUNS_DELETED = 500
 OLD_EVENTS_DELETED = 5_000
 
 
-async def advance_one(reactor: Reactor, run_id: UUID, deadline: datetime | None) -> None:
-    """Take this run, if it is due and nobody has it."""
-    await advance_runs(reactor, [run_id], deadline)
-
-
 async def advance_runs(reactor: Reactor, run_ids: Iterable[UUID], deadline: datetime | None) -> None:
     """Take these runs and whom they wake, each again after a wait short enough to linger for, until all are let go."""
     session = reactor.open(deadline)

@@ -8,7 +8,7 @@ import pytest
 
 from lib import dsl, store
 from lib.engine.reactor import Reactor
-from lib.engine.sweeping import advance_one, sweep_all
+from lib.engine.sweeping import advance_runs, sweep_all
 from tests.documents import call, calls, document
 from tests.history import event_types, expire_leases, move_clock, sql
 from tests.service import Service
@@ -78,7 +78,7 @@ async def test_nobody_holds_a_parent_while_its_child_waits(start, reactor: React
 async def test_a_request_goes_on_with_the_children_of_its_run_and_then_with_it(start, child, reactor: Reactor):
     branches = [{f"b{n}": sub(input={"n": n})} for n in range(5)]
     run_id = await start(document([{"all": {"fork": {"branches": branches}}}]))
-    await advance_one(reactor, run_id, None)
+    await advance_runs(reactor, [run_id], None)
     assert await result(run_id) == [{"twice": 2 * n} for n in range(5)]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lib import store
 from lib.engine.reactor import Reactor
-from lib.engine.sweeping import advance_one, advance_runs, sweep_all
+from lib.engine.sweeping import advance_runs, sweep_all
 from tests.documents import call, document
 from tests.history import event_types, expire_leases, move_clock, sql
 from tests.mailroom import event
@@ -92,8 +92,8 @@ async def test_a_run_hears_what_another_branch_of_it_emits(start, reactor: React
 
 async def test_a_request_whose_run_emits_goes_on_with_whom_it_woke(start, reactor: Reactor):
     hears = await start(document([{"wait": listen()}], name="hears"))
-    await advance_one(reactor, hears, None)
-    await advance_one(reactor, await start(document([{"say": emit("paid", amount=3)}], name="emits")), None)
+    await advance_runs(reactor, [hears], None)
+    await advance_runs(reactor, [await start(document([{"say": emit("paid", amount=3)}], name="emits"))], None)
     assert await result(hears) == [{"amount": 3}]
 
 

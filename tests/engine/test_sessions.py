@@ -9,7 +9,7 @@ import pytest
 from lib import store
 from lib.config import settings
 from lib.engine.reactor import Reactor
-from lib.engine.sweeping import advance_one, sweep_all
+from lib.engine.sweeping import advance_runs, sweep_all
 from lib.errors import DatabaseDown
 from tests.documents import call, calls, document
 from tests.history import expire_leases, sql
@@ -23,7 +23,7 @@ FREE = "select lease is null and status = 'running' and due_at <= ratchet.clock(
 async def test_a_cancelled_invocation_hands_its_runs_back_at_once(start, reactor: Reactor, service: Service):
     run_id = await start(document(calls(service.url, 2)))
     service.gate.clear()
-    cut_off = asyncio.create_task(advance_one(reactor, run_id, None))
+    cut_off = asyncio.create_task(advance_runs(reactor, [run_id], None))
     await service.arrived.wait()
     other = reactor.open(None)  # another invocation keeps the reactor going
     cut_off.cancel()
@@ -95,10 +95,10 @@ async def test_a_request_whose_claim_failed_wants_nothing_any_more(
         raise DatabaseDown
 
     monkeypatch.setattr(store, "claim_runs", down)
-    requests = [asyncio.create_task(advance_one(reactor, run_ids[0], None))]
+    requests = [asyncio.create_task(advance_runs(reactor, [run_ids[0]], None))]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    requests += [asyncio.create_task(advance_one(reactor, run_id, None)) for run_id in run_ids[1:]]
+    requests += [asyncio.create_task(advance_runs(reactor, [run_id], None)) for run_id in run_ids[1:]]
     assert [type(end) for end in await asyncio.gather(*requests, return_exceptions=True)] == [DatabaseDown] * 3
     monkeypatch.setattr(store, "claim_runs", claim_runs)
     assert reactor.wanted == {}
@@ -132,7 +132,7 @@ async def test_a_run_that_its_own_process_claims_again_goes_on_where_it_is(start
     slept = asyncio.create_task(sweep_all(reactor, None))
     await service.arrived.wait()
     await expire_leases()
-    woken = asyncio.create_task(advance_one(reactor, run_id, None))
+    woken = asyncio.create_task(advance_runs(reactor, [run_id], None))
     async with asyncio.timeout(5):
         while (await sql("select claims from ratchet.runs"))[0][0] != 1:
             await asyncio.sleep(0.01)
@@ -146,7 +146,7 @@ async def test_a_run_that_its_own_process_claims_again_goes_on_where_it_is(start
 async def test_a_suspension_taken_back_in_time_does_not_cost_a_minute(start, reactor: Reactor, service: Service):
     run_id = await start(document([{"both": {"fork": {"branches": calls(service.url, 2)}}}, *calls(service.url, 1)]))
     service.gate.clear()
-    own = asyncio.create_task(advance_one(reactor, run_id, None))
+    own = asyncio.create_task(advance_runs(reactor, [run_id], None))
     await service.arrived.wait()
     hold = reactor._holds[run_id]
     hold.suspending = True  # what the last commit said, taken back since
@@ -206,7 +206,7 @@ async def test_a_request_that_is_cut_off_while_it_claims_keeps_nothing(
         return claimed
 
     monkeypatch.setattr(store, "claim_runs", slow_answer)
-    request = asyncio.create_task(advance_one(reactor, run_id, None))
+    request = asyncio.create_task(advance_runs(reactor, [run_id], None))
     await asked.wait()
     request.cancel()
     await asyncio.wait({request})

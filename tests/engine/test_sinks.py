@@ -10,7 +10,7 @@ import pytest
 from lib import store
 from lib.engine import sinks
 from lib.engine.reactor import Reactor
-from lib.engine.sweeping import advance_one, sweep_all
+from lib.engine.sweeping import advance_runs, sweep_all
 from tests.conftest import Configure
 from tests.documents import document
 from tests.history import move_clock, sql
@@ -53,7 +53,7 @@ async def outbox() -> list[Any]:
 
 async def test_an_emitted_event_is_taken_to_the_sink_once_by_who_emitted_it(emit: Emit, reactor: Reactor, service):
     run_id = await emit()
-    await advance_one(reactor, run_id, None)
+    await advance_runs(reactor, [run_id], None)
     await sweep_all(reactor, None)
     [request] = service.requests
     sent = json.loads(request.body)
@@ -73,14 +73,14 @@ async def test_an_event_from_outside_goes_to_no_sink(emit: Emit, reactor: Reacto
 async def test_without_sinks_nothing_is_put_into_the_outbox(emit: Emit, configure: Configure, reactor: Reactor):
     run_id = await emit()
     configure(RATCHET_EVENT_SINKS="")
-    await advance_one(reactor, run_id, None)
+    await advance_runs(reactor, [run_id], None)
     assert await sql("select count(*) from ratchet.cloud_events") == [(1,)]
     assert await outbox() == []
 
 
 async def test_an_event_that_is_emitted_again_is_put_into_the_outbox_once(emit: Emit, reactor: Reactor, service):
     run_id = await emit()
-    await advance_one(reactor, run_id, None)
+    await advance_runs(reactor, [run_id], None)
     [(source, id, type, sent)] = await sql("select source, id, type, event::text from ratchet.cloud_events")
     again = "select ratchet.deliver_events(array[%s], array[%s], array[%s], array[%s], array['sink'])"
     await sql(again, source, id, type, sent)
@@ -92,7 +92,7 @@ async def test_comes_again_after_a_503_not_before_its_time_and_later_each_time(
 ):
     service.failures["/hook?key=hidden"] = 2
     run_id = await emit()
-    await advance_one(reactor, run_id, None)
+    await advance_runs(reactor, [run_id], None)
     await sweep_all(reactor, None)
     assert len(service.requests) == 1
     assert [attempts for attempts, _ in await outbox()] == [1]
@@ -111,7 +111,7 @@ async def test_after_a_crash_between_post_and_commit_the_same_event_comes_again(
 ):
     run_id = await emit()
     service.gate.clear()
-    emitting = asyncio.create_task(advance_one(reactor, run_id, None))
+    emitting = asyncio.create_task(advance_runs(reactor, [run_id], None))
     await service.arrived.wait()
     async with session(database) as held:
         await held.execute("select from ratchet.outbox for update")
@@ -145,7 +145,7 @@ async def test_a_sink_that_hangs_stalls_neither_the_sweep_nor_the_other_sinks(
 
 async def test_two_sweeps_at_once_send_it_once(emit: Emit, reactor: Reactor, other: Reactor, service: Service):
     service.failures["/hook?key=hidden"] = 1
-    await advance_one(reactor, await emit(), None)
+    await advance_runs(reactor, [await emit()], None)
     await move_clock("11 s")
     await asyncio.gather(sweep_all(reactor, None), sweep_all(other, None))
     assert len(service.requests) == 2
@@ -156,7 +156,7 @@ async def test_gives_up_after_three_days_and_says_so(
     emit: Emit, reactor: Reactor, service: Service, capsys: pytest.CaptureFixture[str]
 ):
     service.failures["/hook?key=hidden"] = 9
-    await advance_one(reactor, await emit(), None)
+    await advance_runs(reactor, [await emit()], None)
     await move_clock("71 hours")
     await sweep_all(reactor, None)
     [(attempts, _)] = await outbox()
@@ -184,7 +184,7 @@ async def test_an_attempt_that_was_overtaken_does_not_put_off_the_next(database:
 
 async def test_a_sink_that_is_gone_is_sent_nothing_twice(emit: Emit, reactor: Reactor):
     async with Gone() as gone:
-        await advance_one(reactor, await emit(gone.url), None)
+        await advance_runs(reactor, [await emit(gone.url)], None)
         assert await outbox() == []
         assert len(gone.requests) == 1
 
@@ -194,7 +194,7 @@ async def test_a_sink_at_an_address_that_calls_may_not_reach_is_not_reached(
 ):
     run_id = await emit()
     configure(RATCHET_ALLOW_ADDRESSES="")
-    await advance_one(reactor, run_id, None)
+    await advance_runs(reactor, [run_id], None)
     assert service.requests == []
     assert [attempts for attempts, _ in await outbox()] == [1]
     assert '"status":403' in capsys.readouterr().out
@@ -205,7 +205,7 @@ async def test_what_was_meant_for_a_sink_of_the_past_is_forgotten_in_the_end(
     emit: Emit, configure: Configure, reactor: Reactor, service: Service
 ):
     service.failures["/hook?key=hidden"] = 1
-    await advance_one(reactor, await emit(), None)
+    await advance_runs(reactor, [await emit()], None)
     configure(RATCHET_EVENT_SINKS="")
     await move_clock("73 hours")
     await sweep_all(reactor, None)

@@ -7,7 +7,7 @@ import pytest
 from lib import store
 from lib.config import settings
 from lib.engine.reactor import Reactor
-from lib.engine.sweeping import advance_one, sweep_all
+from lib.engine.sweeping import advance_runs, sweep_all
 from tests.documents import call, calls, document
 from tests.history import event_types, move_clock, sql
 from tests.service import Service
@@ -115,7 +115,7 @@ async def test_a_run_that_is_woken_too_early_waits_on(start, reactor: Reactor):
 
 async def test_lingers_for_a_short_wait_instead_of_leaving_it_to_the_next_minute(start, reactor: Reactor):
     run_id = await start(document([{"nap": {"wait": {"milliseconds": 30}}}, {"last": {"set": {"woke": True}}}]))
-    await advance_one(reactor, run_id, None)
+    await advance_runs(reactor, [run_id], None)
     run = await store.get_run(run_id)
     assert (run.status, run.result) == ("completed", {"woke": True})
 
