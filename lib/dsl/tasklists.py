@@ -112,15 +112,11 @@ class TaskLists:
         kind = self._kind(task, pointer)
         if kind is None:
             return
-        model = None if unsupported.refusal("task", kind) else _MODELS[kind]
-        common = {name: value for name, value in task.items() if name in _COMMON}
-        fits = self.findings.check(model or Task, task if model else common, pointer)
+        fits = self.findings.check(_MODELS[kind], task, pointer)
         self.checks.expression(task.get("if"), f"{pointer}/if", scope, TASK_INPUT)
         check_flow(self.checks, task, pointer, scope, TASK_FLOW)
         seconds = self.checks.timeout(task.get("timeout"), f"{pointer}/timeout", scope, TASK)
         self._then(task.get("then"), f"{pointer}/then", targets)
-        if model is None:
-            return
         if not fits:
             self._inside(task, pointer, scope)
         elif kind == "call":
@@ -150,7 +146,7 @@ class TaskLists:
                 self.walk(items, f"{pointer}/{place}", inner, sequence=place != "fork/branches")
 
     def _kind(self, task: Any, pointer: str) -> str | None:
-        """The one thing that the task does; None, and a finding, if that is not clear or not possible yet."""
+        """The one thing that the task does; None, and a finding, if that is not clear."""
         if not isinstance(task, dict):
             self.findings.add(pointer, f"a task must be an object, but is {describe(task)}")
             return None
@@ -164,8 +160,6 @@ class TaskLists:
             strange = [name for name in task if name not in _COMMON]
             what = f"unknown task `{strange[0]}`" if strange else "the task does nothing"
             self.findings.add(pointer, what + did_you_mean(strange[0] if strange else "", _KINDS))
-        elif sentence := unsupported.refusal("task", kinds[0]):
-            self.findings.add(f"{pointer}/{kinds[0]}", sentence)
         return kinds[0] if len(kinds) == 1 else None
 
     def _then(self, target: Any, pointer: str, targets: list[str]) -> None:

@@ -4,10 +4,8 @@ A feature that arrives deletes its row here.
 """
 
 UNSUPPORTED: dict[str, frozenset[str]] = {
-    "task": frozenset(),
     "call": frozenset({"a2a", "asyncapi", "grpc"}),
     "mcp": frozenset({"stdio"}),
-    "workflow": frozenset(),
     "run": frozenset({"container"}),
     "script": frozenset({"source"}),
     "authentication": frozenset({"certificate"}),
@@ -15,10 +13,8 @@ UNSUPPORTED: dict[str, frozenset[str]] = {
     "extend": frozenset({"extension"}),
 }
 _SUBJECTS = {
-    "task": "`{name}`",
     "call": "`call: {name}`",
     "mcp": "an MCP server by `{name}`",
-    "workflow": "`{name}`",
     "run": "`run: {name}`",
     "script": "a script by its `{name}`",
     "authentication": "`{name}` authentication",

@@ -90,14 +90,11 @@ def _find_unstorable(value: Any, pointer: str) -> Iterator[str]:
 
 def _check_workflow(checks: Checks, definition: dict[str, Any]) -> None:
     """The parts of the document that are neither tasks nor `use`."""
-    for name in definition:
-        if sentence := unsupported.refusal("workflow", name):
-            checks.findings.add(f"/{name}", sentence)
     evaluate = definition.get("evaluate")
     for name, value in evaluate.items() if isinstance(evaluate, dict) else ():
         if name == "language" and value != "jq" and (sentence := unsupported.refusal("evaluate", name)):
             checks.findings.add(f"/evaluate/{name}", sentence)
-    if "schedule" in definition and not unsupported.refusal("workflow", "schedule"):
+    if "schedule" in definition:
         check_schedule(checks, definition["schedule"], "/schedule")
     check_flow(checks, definition, "", Scope(), WORKFLOW_FLOW)
     checks.timeout(definition.get("timeout"), "/timeout", Scope(), WORKFLOW_INPUT)
