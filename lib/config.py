@@ -14,10 +14,37 @@ from typing import Any
 
 from lib.errors import NotConfigured
 
-SCOPES = frozenset({"workflows:read", "workflows:write", "runs:read", "runs:write", "events:write"})
+SCOPES = frozenset(
+    {"workflows:read", "workflows:write", "runs:read", "runs:write", "events:write", "db:read", "db:write", "db:audit"}
+)
 ADDRESSES = frozenset({"loopback", "private"})
 MAX_SINKS = 10
-_UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600}
+AI_GATEWAY = "https://ai-gateway.vercel.sh/v1"
+_UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600, "day": 86400}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A model behind an OpenAI-compatible API: `url` is its base, `model` empty where none is configured."""
+
+    url: str
+    model: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class DatabaseTool:
+    """What the database tool was told: its two logins (empty: not set up) and its bounds.
+
+    `quota` is (statements, per seconds) for each key, or None for no limit.
+    """
+
+    read_url: str = field(repr=False)
+    write_url: str = field(repr=False)
+    allow_superuser: bool
+    max_rows: int
+    timeout_seconds: int
+    quota: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +72,9 @@ class Settings:
     max_connections: int
     retention_days: int
     event_days: int
+    database_tool: DatabaseTool
+    chat: Endpoint
+    embedding: Endpoint
     event_sinks: Mapping[str, str] = field(repr=False)
     secrets: Mapping[str, Any] = field(repr=False)
 
@@ -86,11 +116,14 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         after_response=_switch(env, "RATCHET_AFTER_RESPONSE", default=True),
         public_url=_public_url(env),
         protection_bypass=env.get("VERCEL_AUTOMATION_BYPASS_SECRET", ""),
-        rate_limit=_rate(env.get("RATCHET_RATE_LIMIT", "off")),
+        rate_limit=_rate(env, "RATCHET_RATE_LIMIT"),
         max_streams=_whole(env, "RATCHET_MAX_STREAMS", 900, least=1),
         max_connections=_whole(env, "RATCHET_MAX_CONNECTIONS", 4, least=1),
         retention_days=_whole(env, "RATCHET_RETENTION_DAYS", 30, least=1),
         event_days=_whole(env, "RATCHET_EVENT_DAYS", 1, least=1),
+        database_tool=_database_tool(env),
+        chat=_chat(env),
+        embedding=_embedding(env),
         event_sinks=_sinks(env.get("RATCHET_EVENT_SINKS", "")),
         secrets=_secrets(env),
     )
@@ -161,12 +194,45 @@ def _sinks(text: str) -> Mapping[str, str]:
     return {hashlib.sha256(url.encode()).hexdigest()[:16]: url for url in urls}
 
 
-def _rate(text: str) -> tuple[int, int] | None:
-    if text in ("", "off"):
+def _database_tool(env: Mapping[str, str]) -> DatabaseTool:
+    return DatabaseTool(
+        read_url=env.get("DB_TOOL_READ_URL", ""),
+        write_url=env.get("DB_TOOL_WRITE_URL", ""),
+        allow_superuser=_switch(env, "DB_TOOL_ALLOW_SUPERUSER", default=False),
+        max_rows=_whole(env, "DB_TOOL_MAX_ROWS", 1000, least=1),
+        timeout_seconds=_whole(env, "DB_TOOL_TIMEOUT", 10, least=1),
+        quota=_rate(env, "DB_TOOL_QUOTA"),
+    )
+
+
+def _chat(env: Mapping[str, str]) -> Endpoint:
+    """The platform's own gateway, unless told otherwise; there it hands every deployment a key of its own."""
+    key = env.get("RATCHET_MODEL_KEY") or env.get("AI_GATEWAY_API_KEY") or env.get("VERCEL_OIDC_TOKEN") or ""
+    return Endpoint(_base_url(env, "RATCHET_MODEL_URL", AI_GATEWAY), env.get("RATCHET_MODEL", ""), key)
+
+
+def _embedding(env: Mapping[str, str]) -> Endpoint:
+    """Where the chat model is, unless it has a URL of its own: then the chat's key is not sent there."""
+    chat = _chat(env)
+    url = _base_url(env, "RATCHET_EMBEDDING_URL", chat.url)
+    key = env.get("RATCHET_EMBEDDING_KEY") or (chat.key if url == chat.url else "")
+    return Endpoint(url, env.get("RATCHET_EMBEDDING_MODEL", ""), key)
+
+
+def _base_url(env: Mapping[str, str], name: str, default: str) -> str:
+    url = (env.get(name) or default).rstrip("/")
+    if not re.fullmatch(r"https?://[^\s?#]+", url):
+        raise NotConfigured(f"{name} must be an http or https URL without a query")
+    return url
+
+
+def _rate(env: Mapping[str, str], name: str) -> tuple[int, int] | None:
+    text = env.get(name) or "off"
+    if text == "off":
         return None
     match = re.fullmatch(r"([1-9]\d{0,8})/([a-z]+)", text)
     if not match or match[2] not in _UNITS:
-        raise NotConfigured("RATCHET_RATE_LIMIT must look like 600/min, or be off")
+        raise NotConfigured(f"{name} must look like 600/min, or be off")
     return int(match[1]), _UNITS[match[2]]
 
 

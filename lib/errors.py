@@ -2,19 +2,23 @@
 
 RatchetError 500
 ├── BadRequest 400
-│   └── InvalidJSON
+│   ├── InvalidJSON
+│   └── QueryFailed
 ├── Unauthorized 401
 ├── Forbidden 403
 ├── NotFound 404                 WF404
 ├── MethodNotAllowed 405
 ├── Conflict 409                 WF409
-│   └── IdempotencyInFlight      WF408
+│   ├── IdempotencyInFlight      WF408
+│   └── ConfirmationStale
 ├── PayloadTooLarge 413
 ├── UnsupportedMediaType 415
 ├── Unprocessable 422
 │   ├── InvalidDocument
-│   └── IdempotencyMismatch      WF422
+│   ├── IdempotencyMismatch      WF422
+│   └── QueryRefused
 ├── TooManyRequests 429
+├── NotSetUp 501
 └── Unavailable 503
     ├── NotConfigured
     └── DatabaseDown
@@ -57,6 +61,10 @@ class InvalidJSON(BadRequest):
     """The body is not valid JSON."""
 
 
+class QueryFailed(BadRequest):
+    """The database could not run the statement."""
+
+
 class Unauthorized(RatchetError):
     """A valid API key is needed."""
 
@@ -95,6 +103,10 @@ class IdempotencyInFlight(Conflict):
     sqlstate = "WF408"
 
 
+class ConfirmationStale(Conflict):
+    """What was confirmed is not what would happen now."""
+
+
 class PayloadTooLarge(RatchetError):
     """The body is larger than the limit."""
 
@@ -123,10 +135,20 @@ class IdempotencyMismatch(Unprocessable):
     sqlstate = "WF422"
 
 
+class QueryRefused(Unprocessable):
+    """The guard does not let this statement reach the database."""
+
+
 class TooManyRequests(RatchetError):
     """Too many requests: slow down."""
 
     status = 429
+
+
+class NotSetUp(RatchetError):
+    """This deployment has not been set up for that."""
+
+    status = 501
 
 
 class Unavailable(RatchetError):

@@ -57,7 +57,11 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
             monkeypatch.setenv(name, value)
         settings.cache_clear()
 
-    for name in [name for name in os.environ if name.startswith(("RATCHET_", "VERCEL", "CRON_", "DATABASE_URL"))]:
+    for name in [
+        name
+        for name in os.environ
+        if name.startswith(("RATCHET_", "VERCEL", "CRON_", "DATABASE_URL", "DB_TOOL_", "AI_"))
+    ]:
         monkeypatch.delenv(name)
     settings.cache_clear()
     yield change
