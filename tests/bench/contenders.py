@@ -62,7 +62,9 @@ class Contender:
             if not shutil.which("npm"):
                 return "npm is not there"
             prefix = str(self.folder / "restate-server")
-            commands.append(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", prefix, *self.npm])
+            commands.append(
+                ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", prefix, *self.npm]
+            )
         for command in commands:
             done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
             if done.returncode:

@@ -110,7 +110,10 @@ class Lab:
 @contextmanager
 def open_lab() -> Iterator[Lab]:
     """A lab in a temporary folder."""
-    with tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder, Server(Path(folder, "data"), durable=True) as s:
+    with (
+        tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder,
+        Server(Path(folder, "data"), durable=True) as s,
+    ):
         yield Lab(s)
 
 

@@ -9,7 +9,14 @@ from lib.migrate import migrate
 from tests.bench.peers.protocol import STEPS_PER_RUN, TALLY, serve, time_runs_async
 from tests.documents import document
 
-DOCUMENT = document([{f"step{n}": {"call": "bench_step", "with": {"number": n}}} for n in range(STEPS_PER_RUN)], "bench")
+DOCUMENT = document(
+    [{f"step{n}": {"call": "bench_step", "with": {"number": n}}} for n in range(STEPS_PER_RUN)], "bench"
+)
+# One run of as many effects as its input says.
+LONG = document(
+    [{"each": {"for": {"in": "[range(.tasks)]"}, "do": [{"step": {"call": "bench_step", "with": {"number": 1}}}]}}],
+    "long",
+)
 IDLE_SECONDS = 0.005
 _tasks: set[asyncio.Task[None]] = set()
 
@@ -21,11 +28,12 @@ async def bench_step(number: int) -> dict[str, int]:
 
 
 async def prepare() -> None:
-    """The schema and the workflow."""
+    """The schema and the workflows."""
     await migrate(sys.argv[1])
-    compiled = dsl.compile_document(DOCUMENT, functions=names())
-    about = (compiled.namespace, compiled.name, compiled.version)
-    await store.publish_workflow(*about, DOCUMENT, compiled.type, compiled.hash)
+    for definition in (DOCUMENT, LONG):
+        compiled = dsl.compile_document(definition, functions=names())
+        about = (compiled.namespace, compiled.name, compiled.version)
+        await store.publish_workflow(*about, definition, compiled.type, compiled.hash)
     await db.close()
 
 
@@ -39,6 +47,12 @@ async def enqueue(runs: int) -> None:
     workflow = await store.find_workflow("bench")
     for _ in range(runs):
         await store.start_run(workflow.id, {}, "auto")
+
+
+async def enqueue_long(tasks: int) -> None:
+    """Start one run of so many effects, one after another."""
+    workflow = await store.find_workflow("long")
+    await store.start_run(workflow.id, {"tasks": tasks}, "auto")
 
 
 async def sweep_on() -> None:
@@ -65,4 +79,4 @@ async def latency(runs: int) -> dict[str, list[float]]:
 
 
 if __name__ == "__main__":
-    serve(prepare=prepare, start=start, enqueue=enqueue, work=work, latency=latency)
+    serve(prepare=prepare, start=start, enqueue=enqueue, enqueue_long=enqueue_long, work=work, latency=latency)
