@@ -11,15 +11,15 @@ from contextlib import suppress
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from lib import dsl, store
+from lib import dsl
 from lib.config import settings
 from lib.engine.clock import DatabaseClock
 from lib.engine.committing import Answer, commit
 from lib.engine.effects import perform
 from lib.engine.hold import Hold, Turn, effect_seconds
+from lib.engine.inbox import InboxReader
 from lib.engine.session import Session
 from lib.engine.sinks import Courier
-from lib.errors import RatchetError
 from lib.log import log
 
 # Effects in flight per process: 1,024 file descriptors are all an instance has.
@@ -54,7 +54,7 @@ class Reactor:
         self._wake = asyncio.Event()
         self._effects = asyncio.Semaphore(MAX_EFFECTS)
         self._sessions: set[Session] = set()
-        self._readers: set[asyncio.Task[None]] = set()
+        self._reader = InboxReader(self._mark)
         self._task: asyncio.Task[None] | None = None
 
     def open(self, deadline: datetime | None) -> Session:
@@ -143,8 +143,7 @@ class Reactor:
         now, clock = time.monotonic(), self._clock.now()
         holds = [hold for hold in self._holds.values() if hold.run_id not in self._turned]
         waits = [self._renew_in(hold, now) for hold in holds]
-        wakes = [hold.wake_at() for hold in holds]
-        waits += [(wake - clock).total_seconds() for wake in wakes if wake]
+        waits += [(hold.wakes_at - clock).total_seconds() for hold in holds if hold.wakes_at]
         return max(min(waits), 0.0) if waits else None
 
     def _renew_in(self, hold: Hold, now: float) -> float:
@@ -153,9 +152,10 @@ class Reactor:
     def _look(self) -> None:
         """Move what is ready while the commit before is on its way; what takes too long stays ready."""
         clock, now = self._clock.now(), time.monotonic()
+        renew = now + settings().lease_seconds * _RENEW_AT
         for run_id, hold in self._holds.items():
-            wake = hold.wake_at()
-            if run_id not in self._turned and ((wake and wake <= clock) or self._renew_in(hold, now) <= 0):
+            wake = hold.wakes_at
+            if (hold.leased_until <= renew or (wake and wake <= clock)) and run_id not in self._turned:
                 self._ready[run_id] = hold
         while self._ready and len(self._turns) < MAX_BATCH and time.monotonic() - now < _TURN_SECONDS:
             hold = self._ready.pop(next(iter(self._ready)))
@@ -216,7 +216,7 @@ class Reactor:
             hold.suspending = verdict.suspend_requested
             hold.leased_until = answer.leased_until
             if verdict.mail and not (entry and entry.released):
-                self._fetch(hold)
+                self._reader.fetch(hold)
         if entry and entry.events:
             hold.session.report.advanced += 1
         if entry and entry.released:
@@ -226,34 +226,18 @@ class Reactor:
         elif not hold.stopping:
             for effect in turn.starts:
                 hold.session.report.effects += 1
-                hold.running[effect.id] = asyncio.create_task(self._perform(hold, effect))
+                # at once, not a round of the loop later: what does not wait for anything ends right here
+                task = asyncio.Task(self._perform(hold, effect), loop=self.loop, eager_start=True)
+                if not task.done():
+                    hold.running[effect.id] = task
 
     def notice(self, woken: Iterable[UUID], session: Session | None = None) -> None:
         """There is mail for these runs: those held here read it, the others are left to this session."""
         for run_id in woken:
             if hold := self._holds.get(run_id):
-                self._fetch(hold)
+                self._reader.fetch(hold)
             elif session:
                 session.wake(run_id)
-
-    def _fetch(self, hold: Hold) -> None:
-        hold.mailbox.wanted = True
-        if not hold.mailbox.fetching:
-            hold.mailbox.fetching = True
-            task = asyncio.create_task(self._read_inbox(hold))
-            self._readers.add(task)
-            task.add_done_callback(self._readers.discard)
-
-    async def _read_inbox(self, hold: Hold) -> None:
-        try:
-            while hold.mailbox.wanted:
-                hold.mailbox.wanted = False
-                hold.mailbox.put(await store.read_inbox(hold.run_id))
-        except RatchetError as exc:  # the next commit tells of it again
-            log("engine.inbox_unread", run_id=hold.run_id, error=repr(exc))
-        finally:
-            hold.mailbox.fetching = False
-        self._mark(hold)
 
     def _drop(self, hold: Hold, status: str, due_at: datetime | None) -> None:
         hold.stop_effects()

@@ -160,4 +160,4 @@ def _write_step(step: StepRow) -> dict[str, Any]:
 
 
 def _write_time(moment: datetime | None) -> str | None:
-    return moment and moment.isoformat()
+    return moment.isoformat() if moment else None

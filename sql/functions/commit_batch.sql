@@ -7,7 +7,6 @@ language plpgsql as $$
 declare
   v_now timestamptz := ratchet.clock();
   v_term interval := make_interval(secs => p_lease_seconds);
-  v_suspended text := '{"type":"io.serverlessworkflow.workflow.suspended.v1","data":{}}';
 begin
   return query
   with entry as (
@@ -34,8 +33,8 @@ begin
     returning e.*, r.seq as new_seq, r.due_at as new_due, r.suspend_requested as suspend, r.status = 'suspended' and e.pausable as stops
   ), _history as (
     insert into ratchet.history (run_id, seq, first_seq, events, created_at)
-    select w.run, w.new_seq, w.base + 1,
-           ('[' || concat_ws(',', nullif(w.events, ''), case when w.stops then v_suspended end) || ']')::json, v_now
+    select w.run, w.new_seq, w.base + 1, ('[' || concat_ws(',', nullif(w.events, ''), case when w.stops
+             then '{"type":"io.serverlessworkflow.workflow.suspended.v1","data":{}}' end) || ']')::json, v_now
     from written w where w.new_seq > w.base
   ), _steps as (
     insert into ratchet.steps
@@ -43,10 +42,8 @@ begin
            case when t.error is null then 'completed' else 'failed' end,
            t.output::json, t.error::json, t.started_at, t.finished_at
     from written w
-    cross join lateral json_to_recordset(w.steps) as t (
-      reference text, visit integer, attempt integer, function text, output text, error text,
-      started_at timestamptz, finished_at timestamptz)
-    where w.steps is not null
+    cross join lateral json_to_recordset(w.steps) as t (reference text, visit integer, attempt integer, function text,
+      output text, error text, started_at timestamptz, finished_at timestamptz)
   ), _states as (
     insert into ratchet.run_states as t (run_id, state)
     select w.run, w.state::json from written w where w.state is not null

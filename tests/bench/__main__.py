@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: everything, side by side, on one fresh Postgres; writes RESULTS.md and chart.svg beside itself.
+"""`python -m tests.bench`: everything, side by side, on one fresh Postgres; writes RESULTS.md and chart.svg.
 
 `--short` is for CI: three minutes, nothing written, and it fails when a ratio has collapsed to half of what
 `ratios.json` remembers.

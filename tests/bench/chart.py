@@ -14,7 +14,8 @@ def draw(panels: Mapping[str, Mapping[str, float]], ours: str) -> str:
     for title, bars in panels.items():
         parts.append(_panel(title, bars, ours, y))
         y += TOP + len(bars) * (BAR + GAP) + 16
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}" style="{STYLE}">'
+    size = f'viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} style="{STYLE}">'
     return "\n".join([head, f'<rect width="{WIDTH}" height="{y}" fill="#ffffff"/>', *parts, "</svg>", ""])
 
 

@@ -149,7 +149,7 @@ def _latency(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> None:
         cells = [percentile(whole, 50), percentile(whole, 99), percentile(first, 50)]
         rows.append((name, *map(figure, cells)))
     header = ("contender", "p50 ms", "p99 ms", "first step began, p50 ms")
-    note = "One run of five steps at a time, from its start to its last commit. Over HTTP: POST to `completed`, real runtime."
+    note = "One run of five steps at a time, from start to last commit. Over HTTP: POST to `completed`, real runtime."
     page.sections.append(Section("Latency", header, rows, note))
     medians = {name: percentile(samples["whole"], 50) for name, samples in found.items()}
     page.panels["p50 ms of one run of five steps (less is better)"] = dict(
@@ -169,8 +169,8 @@ def _backlog(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> None:
     empty, transactions = backlog.nothing_due(lab, field[0], finished=min(sizes.finished, 100_000))
     rows = [(f"{count:,}", figure(one), figure(fifty)) for count, one, fifty in found]
     note = (
-        f"Claims among {sizes.finished:,} finished runs. With nothing due a claim takes {figure(empty)} ms, and a whole "
-        f"sweep {figure(transactions)} transactions."
+        f"Claims among {sizes.finished:,} finished runs. With nothing due a claim takes {figure(empty)} ms, "
+        f"and a whole sweep {figure(transactions)} transactions."
     )
     page.sections.append(Section("Backlog", ("due runs", "claim of 1, ms", "claim of 50, ms"), rows, note))
 
@@ -198,13 +198,11 @@ def _long_runs(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> Non
 def _streams(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> None:
     counts = [count for count in (100, 1_000, 5_000) if count <= sizes.clients]
     found = [streams.measure(lab, field[0], count) for count in counts]
-    rows = [
-        (f"{one.clients:,}", *map(figure, (one.kb_per_client, one.idle_queries, one.busy_queries, one.busy_cpu_percent)),
-         *map(figure, (one.delivery_p50, one.delivery_p99)))
-        for one in found
-    ]  # fmt: skip
+    names = ("kb_per_client", "idle_queries", "busy_queries", "busy_cpu_percent", "delivery_p50", "delivery_p99")
+    rows = [(f"{one.clients:,}", *(figure(getattr(one, name)) for name in names)) for one in found]
     header = ("clients", "KB each", "queries/s idle", "queries/s busy", "CPU %", "event p50 ms", "p99 ms")
-    note = f"One function process, {streams.RUNS} runs, {streams.COMMITS_PER_SECOND} commits a second; from commit to client."
+    busy = f"{streams.RUNS} runs, {streams.COMMITS_PER_SECOND} commits a second"
+    note = f"One function process; busy: {busy}. An event's milliseconds are those from its commit to its client."
     page.sections.append(Section("Streams", header, rows, note))
     most = found[-1]
     told = f"{figure(most.busy_queries)} with {most.clients:,}"

@@ -1,4 +1,4 @@
-"""The room every measurement takes place in: a durable Postgres of its own, its counters, and the clock's statistics."""
+"""The room every measurement takes place in: a durable Postgres of its own, its counters, and some statistics."""
 
 import os
 import platform
@@ -41,7 +41,7 @@ class Lab:
     def __init__(self, server: Server) -> None:
         self.server = server
         self._numbers = count(1)
-        with self._connect("postgres") as conn:
+        with self.connect(self.url("postgres")) as conn:
             for name, value in SETTINGS.items():
                 conn.execute(f"alter system set {name} = '{value}'")
             conn.execute("select pg_reload_conf()")
@@ -76,13 +76,13 @@ class Lab:
 
     def query(self, url: str, statement: str, *values: Any) -> tuple[Any, ...]:
         """The first row of a statement."""
-        with self._connect_to(url) as conn:
+        with self.connect(url) as conn:
             return tuple(conn.execute(statement, values).fetchone() or ())
 
     def wait(self, url: str, statement: str, wanted: Callable[[Any], bool], seconds: float) -> float:
         """Ask every few milliseconds until the first value is as wanted; answers the moment. Raises TimeoutError."""
         until = time.monotonic() + seconds
-        with self._connect_to(url) as conn:
+        with self.connect(url) as conn:
             while time.monotonic() < until:
                 row = conn.execute(statement).fetchone()
                 if row and wanted(row[0]):
@@ -91,7 +91,7 @@ class Lab:
         raise TimeoutError(f"not done within {seconds:g} s: {statement}")
 
     def _read(self, url: str) -> tuple[int, int, int]:
-        with self._connect_to(url) as conn:
+        with self.connect(url) as conn:
             conn.execute("select pg_stat_force_next_flush()")
             row = conn.execute(
                 "select pg_current_wal_insert_lsn() - '0/0', pg_database_size(current_database()),"
@@ -100,10 +100,8 @@ class Lab:
         assert row
         return int(row[0]), int(row[1]), int(row[2])
 
-    def _connect(self, database: str) -> psycopg.Connection:
-        return self._connect_to(self.url(database))
-
-    def _connect_to(self, url: str) -> psycopg.Connection:
+    def connect(self, url: str) -> psycopg.Connection:
+        """A connection that commits each statement."""
         return psycopg.connect(url, autocommit=True)
 
 

@@ -39,7 +39,7 @@ async def start() -> None:
     global client
     ingress, admin, fabric, ours = (free_port() for _ in range(4))
     address = "127.0.0.1:{}".format
-    server = subprocess.Popen(
+    server = subprocess.Popen(  # noqa: ASYNC220  nothing else happens yet
         ["/bin/sh", "-c", '"$0" & trap "kill $!" TERM; read -r _; kill $!', str(SERVER)],
         stdin=subprocess.PIPE,  # the server ends when this process does, however it does
         stdout=subprocess.DEVNULL,
