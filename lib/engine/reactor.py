@@ -272,6 +272,7 @@ class Reactor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._turns, self._turned = [], {}
         self._lose(list(self._holds.values()))
 
 

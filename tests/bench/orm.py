@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 
 from tests.bench.lab import HOME, Lab, describe_machine, interleave, open_lab, say
 from tests.bench.report import figure, render_table
@@ -101,7 +100,7 @@ def run(lab: Lab, rounds: int) -> str:
                 cases[way] = lambda way=way: measure(way, url)
     rows = []
     for way, found in interleave(rounds, cases).items():
-        figures = [figure(median(one[name] for one in found)) for name in FIGURES]
+        figures = [figure(min(one[name] for one in found)) for name in FIGURES]
         rows.append((f"{way} {shown_version(way)}", *figures, figure(bundle_mb(way))))
     header = ("way", "import ms", "connect and first query ms", "get one µs", "list of 100 µs", "packages MB")
     missing = "".join(f"\n\nNot run: {way} ({reason})." for way, reason in absent.items())

@@ -1,7 +1,5 @@
 """Tortoise, over psycopg."""
 
-import sys
-
 from tortoise import Tortoise, fields
 from tortoise.models import Model
 
@@ -20,8 +18,7 @@ class Item(Model):
 
 async def connect(url):
     """The two queries."""
-    modules = {"models": [sys.modules[__name__]]}
-    await Tortoise.init(db_url=url.replace("postgresql://", "psycopg://"), modules=modules)
+    await Tortoise.init(db_url=url.replace("postgresql://", "psycopg://"), modules={"models": [__name__]})
 
     async def get(id):
         row = await Item.get(id=id)
