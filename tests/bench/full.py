@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from pathlib import Path
 
 from tests.bench import backlog, latency, long_runs, scale_out, streams, throughput
-from tests.bench.chart import draw
 from tests.bench.contenders import BARE, PEERS_OF_OURS, RATCHET, Contender, Prepared, prepare
 from tests.bench.lab import Lab, describe_machine, percentile, say
-from tests.bench.report import Section, Target, figure, render_targets, times
+from tests.bench.page import Found, keep, write_page
+from tests.bench.report import Section, Target, figure, times
 
-HERE = Path(__file__).parent
 PARTS = ("throughput", "latency", "backlog", "scale-out", "long-runs", "streams")
 
 
@@ -34,38 +32,20 @@ class Sizes:
         return {field.name: int(str(field.default)) for field in fields(cls)}
 
 
-@dataclass
-class Page:
-    """What has been found so far."""
-
-    sections: list[Section]
-    targets: list[Target]
-    panels: dict[str, dict[str, float]]
-
-
 def run_all(lab: Lab, sizes: Sizes, *, parts: Sequence[str], peers: bool, command: str) -> None:
-    """Run these parts and write the page and its chart."""
-    machine = describe_machine(lab)
+    """Run these parts and write the page and its chart; of the others it keeps what they found before."""
     field, absent = prepare_field(lab, [RATCHET, BARE, *(PEERS_OF_OURS if peers else [])])
-    page = Page([], [], {})
+    versions = [f"{one.contender.name}: {one.contender.version()}" for one in field if not one.contender.ours]
+    missing = [f"not run: {name} ({why})" for name, why in absent.items()]
     for part in parts:
         say(part)
-        _PARTS[part](lab, field, sizes, page)
-    versions = ", ".join(f"{one.contender.name}: {one.contender.version()}" for one in field if not one.contender.ours)
-    head = [
-        "# What the bench found\n",
-        f"`python -m tests.bench {command}`".replace(" `", "`")
-        + f" on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. {machine}\n",
-        f"Peers: {versions or 'none'}." + "".join(f" Not run: {name} ({why})." for name, why in absent.items()) + "\n",
-        "Compare within a table only: the machine is shared. Rounds are interleaved, figures are medians.\n",
-        "![Steps per second, latency and WAL](chart.svg)\n" if page.panels else "",
-    ]
-    sections = [render_targets(page.targets), *page.sections] if page.targets else page.sections
-    text = "\n".join([*head, *(section.render() for section in sections)])
-    (HERE / "RESULTS.md").write_text(text)
-    if page.panels:
-        (HERE / "chart.svg").write_text(draw(page.panels, RATCHET.name))
-    print(text)
+        found = Found(
+            f"{f'`python -m tests.bench {command}'.strip()}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. "
+            f"{describe_machine(lab)}. {'; '.join(versions + missing)}"
+        )
+        _PARTS[part](lab, field, sizes, found)
+        keep(part, found)
+    print(write_page(PARTS, RATCHET.name))
 
 
 def prepare_field(lab: Lab, contenders: Sequence[Contender]) -> tuple[list[Prepared], dict[str, str]]:
@@ -81,7 +61,7 @@ def prepare_field(lab: Lab, contenders: Sequence[Contender]) -> tuple[list[Prepa
     return field, absent
 
 
-def _throughput(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> None:
+def _throughput(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:
     header = (
         "contender",
         "steps/s",
@@ -125,7 +105,7 @@ def _throughput(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> No
     _judge_throughput(speeds, wal, page)
 
 
-def _judge_throughput(speeds: dict[str, float], wal: dict[str, float], page: Page) -> None:
+def _judge_throughput(speeds: dict[str, float], wal: dict[str, float], page: Found) -> None:
     ours = speeds[RATCHET.name]
     for name, least in (("dbos queue", 20.0), ("absurd", 8.0)):
         ratio = ours / speeds[name] if name in speeds else None
@@ -139,7 +119,7 @@ def _judge_throughput(speeds: dict[str, float], wal: dict[str, float], page: Pag
     page.targets.append(Target("WAL per step against the best peer", "≤ 0.6×", found, ratio and ratio <= 0.6))
 
 
-def _latency(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> None:
+def _latency(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:
     found = latency.compare(lab, field, runs=sizes.latency_runs, rounds=sizes.rounds)
     ours = next(each for each in field if each.contender is RATCHET)
     found["ratchet over HTTP"] = latency.over_http(lab, ours, sizes.latency_runs * sizes.rounds)
@@ -163,7 +143,7 @@ def _latency(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> None:
         page.targets.append(Target("p50 of one run of five steps", promised, f"{figure(mine)} ms", mine < peers[best]))
 
 
-def _backlog(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> None:
+def _backlog(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:
     due = [count for count in (1_000, 100_000, 1_000_000) if count <= sizes.due]
     found = backlog.measure(lab, field[0], due=due, finished=sizes.finished)
     empty, transactions = backlog.nothing_due(lab, field[0], finished=min(sizes.finished, 100_000))
@@ -175,7 +155,7 @@ def _backlog(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> None:
     page.sections.append(Section("Backlog", ("due runs", "claim of 1, ms", "claim of 50, ms"), rows, note))
 
 
-def _scale_out(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> None:
+def _scale_out(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:
     counts = [1, 2, 4, 8]
     found = scale_out.compare(lab, field[0], counts=counts, runs=sizes.scale_runs, rounds=sizes.rounds)
     rows = [(str(count), figure(found[count, 0.0]), figure(found[count, scale_out.DISTANCE_MS])) for count in counts]
@@ -184,7 +164,7 @@ def _scale_out(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> Non
     page.sections.append(Section("Scale-out", header, rows, note))
 
 
-def _long_runs(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> None:
+def _long_runs(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:
     positions = [position for position in (10, 1_000, 10_000, 100_000) if position <= sizes.long_tasks]
     found = long_runs.measure(lab, field[0], positions)
     rows = [(f"{position:,}", figure(ms)) for position, ms in found.items()]
@@ -195,7 +175,7 @@ def _long_runs(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> Non
     page.targets.append(Target(what, "flat (≤ 1.5×)", f"{ratio:.2f}×", ratio <= 1.5))
 
 
-def _streams(lab: Lab, field: list[Prepared], sizes: Sizes, page: Page) -> None:
+def _streams(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:
     counts = [count for count in (100, 1_000, 5_000) if count <= sizes.clients]
     found = [streams.measure(lab, field[0], count) for count in counts]
     names = ("kb_per_client", "idle_queries", "busy_queries", "busy_cpu_percent", "delivery_p50", "delivery_p99")
