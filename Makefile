@@ -2,7 +2,7 @@
 VENV := .venv
 NEEDS := requirements.txt lib/dev/requirements.txt
 
-.PHONY: help dev demo test clean
+.PHONY: help dev demo test bench clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | while IFS='	' read -r name what; do printf '  make %-6s %s\n' "$$name" "$$what"; done
@@ -15,6 +15,10 @@ demo: $(VENV)/installed ## Watch three workflows run from start to end, then sto
 
 test: ## Check everything that CI checks
 	@exec .ci/run
+
+bench: $(VENV)/installed ## Measure all against its peers, into tests/bench/RESULTS.md (ARGS="--only latency" for a part)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@exec $(VENV)/bin/python -m tests.bench $(ARGS)
 
 clean: ## Remove what make has made: .venv and the local database
 	@if [ -L .ratchet/postgres ]; then rm -rf "$$(readlink .ratchet/postgres)"; fi

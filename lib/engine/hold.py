@@ -86,6 +86,8 @@ class Hold:
         self.session = session
         self.document = document
         self.state = dsl.State.load(claimed.state) if claimed.state is not None else None
+        # when the machine wants to be looked at even if nothing comes back
+        self.wakes_at = dsl.wake_at(self.state) if self.state else None
         self.mailbox = Mailbox(claimed, self.state)
         self.base = claimed.seq
         self.grants = claimed.grants
@@ -102,10 +104,6 @@ class Hold:
         """An effect has ended; counts at the next turn, or soon after."""
         self.running.pop(arrived.arrival.effect_id, None)
         self._arrivals.put(arrived)
-
-    def wake_at(self) -> datetime | None:
-        """When the machine wants to be looked at even if nothing comes back."""
-        return dsl.wake_at(self.state) if self.state else None
 
     @property
     def stopping(self) -> bool:
@@ -162,6 +160,7 @@ class Hold:
         events = [encode({"type": event.type, "data": event.data}) for event in transition.events]
         # Nothing fails from here on: results count together with the state they led to, or not at all.
         self.state = transition.state
+        self.wakes_at = dsl.wake_at(transition.state)
         self._events += events
         self._steps += self._arrivals.count(arrived, before, transition)
         dropped = self.mailbox.note(mail, transition)
@@ -240,10 +239,9 @@ class Hold:
     def _release(self, idle: list[dsl.Effect], now: datetime) -> Entry:
         """Nothing can be done now: say when, or after whose call, it goes on."""
         if not idle:
-            wake_at = self.wake_at()
-            if wake_at is None and not (self.state and self.mailbox.waits(self.state)):
+            if self.wakes_at is None and not (self.state and self.mailbox.waits(self.state)):
                 raise faults.runtime("The workflow waits for nothing: internal error.")
-            return self._entry(status="waiting", released=True, due_at=wake_at)
+            return self._entry(status="waiting", released=True, due_at=self.wakes_at)
         if self.claimed.mode == "manual" and not self.suspending and self.grants == 0:
             self._events.append(_SUSPENDED)
             return self._entry(status="suspended", released=True)

@@ -115,8 +115,10 @@ def read_events(mail: Iterable[dict[str, Any]]) -> list[dsl.Arrival]:
     return [dsl.Received(one["event"]) for one in mail if one["event"] is not None]
 
 
-def read_answers(mail: Iterable[dict[str, Any]], state: dsl.State | None, now: datetime) -> list[Answer]:
+def read_answers(mail: Sequence[dict[str, Any]], state: dsl.State | None, now: datetime) -> list[Answer]:
     """The outcomes of children in it, for effects that are still open; of several (a child was retried) the latest."""
+    if not mail:
+        return []
     outcomes = {one["outcome"]["effect"]: one["outcome"] for one in mail if one["outcome"] is not None}
     waiting = dsl.open_effects(state) if state else ()
     return [_answer(effect, outcomes[effect.id], now) for effect in waiting if effect.id in outcomes]

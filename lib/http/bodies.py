@@ -5,15 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.errors import Unprocessable
-
-
-class StartRun(BaseModel):
-    """The body of `POST /workflows/{id}/runs`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    input: Any = {}
-    mode: Literal["auto", "manual"] = "auto"
+from lib.http.pointers import write_pointer
 
 
 class WorkflowRow(BaseModel):
@@ -59,8 +51,3 @@ def read_model[Model: BaseModel](model: type[Model], value: Any) -> Model:
             for error in exc.errors(include_url=False, include_input=False, include_context=False)
         ]
     raise Unprocessable("The body does not have the right shape.", errors=errors)
-
-
-def write_pointer(location: tuple[int | str, ...]) -> str:
-    """An RFC 6901 pointer."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)

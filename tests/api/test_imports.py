@@ -38,7 +38,7 @@ HEAVY = (
 # more library of any size does not.
 BUDGET = 145
 BUDGET_WITH_MODELS = 200  # pydantic is 48
-HAS_MODELS = {"workflow_runs"}
+HAS_MODELS = {"db_ask", "db_query"}
 
 # Prints what is loaded when the file is imported, and when the first answer's last byte is sent.
 PROBE = """
