@@ -36,7 +36,8 @@ def by_lot(random: Random, *, most: int) -> tuple[str, int]:
     """A point, and the how-manieth time it is reached; what comes with every commit is passed more often."""
     point = random.choice(POINTS)
     often = point.endswith(("effect", "commit"))
-    return point, random.randint(1, most if often else max(most // 8, 2))
+    seldom = 1 if point.endswith("cancel") else 2
+    return point, random.randint(1, most if often else seldom)
 
 
 def deeds_of(entries: Sequence[Entry]) -> list[str]:

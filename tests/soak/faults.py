@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 # Seconds between two of a kind, on average; a crash of the whole database costs everybody half a second.
 PAUSES = {
-    "kill": 0.3,
+    "kill": 0.2,
     "freeze": 1.0,
+    "expire": 0.1,
     "cut": 0.2,
     "interrupt": 0.2,
     "crash": 6.0,
     "cancel": 0.5,
     "suspend": 0.3,
-    "events": 0.05,
+    "events": 0.01,
 }
 BACKENDS = (
     "select pid from pg_stat_activity where datname = current_database() and application_name = 'instance'"
@@ -59,6 +60,16 @@ async def _freeze(wave: "Wave", random: Random) -> bool:
     return True
 
 
+async def _expire(wave: "Wave", _random: Random) -> bool:
+    """A lease ends early, as it does for a holder whose clock is slow: for a while, two believe that the run is theirs."""
+    return bool(
+        await wave.look(
+            "update ratchet.runs r set due_at = ratchet.clock() from (select id from ratchet.runs where lease is not null"
+            " order by random() limit 1 for update skip locked) one where r.id = one.id returning 1"
+        )
+    )
+
+
 async def _cut(wave: "Wave", _random: Random) -> bool:
     """The connection breaks, perhaps after the commit was sent and before its answer came."""
     return bool(await wave.look(f"select pg_terminate_backend(pid) from ({BACKENDS}) b"))
@@ -80,16 +91,16 @@ async def _cancel(wave: "Wave", random: Random) -> bool:
     if run is None:
         return False
     wave.unsure.add(run)  # it may have completed before, or be cancelled although the answer is lost
-    return await _quietly(store.cancel_run(run))
+    return await quietly(store.cancel_run(run))
 
 
 async def _suspend(wave: "Wave", random: Random) -> bool:
     """Suspended, and after a while resumed: by the wave itself, at its end at the latest."""
     run = wave.any_run(random)
-    if run is None or not await _quietly(store.suspend_run(run)):
+    if run is None or not await quietly(store.suspend_run(run)):
         return False
     await asyncio.sleep(random.uniform(0, 0.3))
-    await _quietly(store.resume_run(run))
+    await quietly(store.resume_run(run))
     return True
 
 
@@ -97,15 +108,16 @@ async def _events(wave: "Wave", random: Random) -> bool:
     """An event from outside for a run that counts them; now and then the same one again."""
     if not wave.unsent:
         return False
-    event = random.choice(wave.unsent)
-    if not await _quietly(store.deliver_events([event])):
+    event = random.choice(wave.unsent[-8:])  # those of the newest runs: they come just when a run begins to listen
+    if not await quietly(store.deliver_events([event])):
         return False
-    if random.random() < 0.7:  # else it is sent once more
+    if event in wave.unsent and random.random() < 0.8:  # else it is sent once more
         wave.unsent.remove(event)
     return True
 
 
-async def _quietly(call: Awaitable[Any]) -> bool:
+async def quietly(call: Awaitable[Any]) -> bool:
+    """Whether the service did it; if not, the reason is one that a client has to live with."""
     try:
         await call
     except RatchetError:  # it has ended meanwhile, or the database is away: both are part of the game
@@ -124,6 +136,7 @@ def _signal(pid: int, which: signal.Signals) -> bool:
 STRIKES: dict[str, Callable[["Wave", Random], Awaitable[bool]]] = {
     "kill": _kill,
     "freeze": _freeze,
+    "expire": _expire,
     "cut": _cut,
     "interrupt": _interrupt,
     "crash": _crash,

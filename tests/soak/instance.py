@@ -2,12 +2,16 @@
 
 import asyncio
 import signal
+from datetime import datetime, timedelta, tzinfo
+from uuid import UUID
 
+from lib import store
 from lib.config import settings
-from lib.engine import hold, intake, sweeping
+from lib.engine import clock, hold, intake, session, sweeping
 from lib.engine.reactor import Reactor
 from lib.errors import RatchetError
 from tests.soak.crash_points import Reach, install, kill_at
+from tests.soak.faults import quietly
 from tests.soak.instances import Order
 from tests.soak.world import open_world
 
@@ -26,13 +30,28 @@ def sweep_until_killed(order: Order, world: str) -> None:
         module.CLAIMS_WITHOUT_PROGRESS = CLAIMS  # type: ignore[attr-defined]
     sweeping.CLAIM_LIMIT = order.claim_limit
     sweeping.log = hold.log = lambda *_, **__: None  # type: ignore[assignment]
-    asyncio.run(_sweep())
+    _go_wrong(order.skew_seconds)
+    asyncio.run(_sweep(order))
 
 
-async def _sweep() -> None:
+def _go_wrong(skew_seconds: float) -> None:
+    """Let the clock of this instance say another time than everybody else's."""
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(seconds=skew_seconds)
+
+    for module in (clock, session):
+        module.datetime = Wrong  # type: ignore[attr-defined]
+
+
+async def _sweep(order: Order) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     reactor = Reactor()
+    if order.cancels:
+        await quietly(store.cancel_run(UUID(order.cancels)))
     while not stop.is_set():
         try:
             await sweeping.sweep_all(reactor, None)

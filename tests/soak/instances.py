@@ -21,12 +21,17 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Order:
-    """What one instance is to do: sweep until it reaches `point` for the nth time (None: until it is stopped)."""
+    """What one instance is to do: sweep until it reaches `point` for the nth time (None: until it is stopped).
+
+    Before that it cancels a run, if one is named. Its own clock is wrong by `skew_seconds`.
+    """
 
     seed: int
     point: str | None
     nth: int
     claim_limit: int
+    cancels: str | None = None
+    skew_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

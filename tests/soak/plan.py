@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tests.soak.documents import KINDS
 
-FAULTS = ("point", "kill", "freeze", "cut", "interrupt", "crash", "cancel", "suspend", "events", "readers")
+FAULTS = ("point", "kill", "freeze", "expire", "cut", "interrupt", "crash", "skew", "cancel", "suspend", "events", "readers")
 
 
 @dataclass(frozen=True)
@@ -13,11 +13,12 @@ class Plan:
 
     seed: int
     seconds: float = 15.0
-    instances: int = 4
+    instances: int = 5
     documents: int = 8
     live_runs: int = 24
     kinds: tuple[str, ...] = KINDS
     faults: tuple[str, ...] = FAULTS
+    until_struck: bool = False  # it ends as soon as somebody has died at every point
 
     def __str__(self) -> str:
         return (

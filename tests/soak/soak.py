@@ -74,12 +74,12 @@ async def run_wave(server: Server, plan: Plan, *, build: str | None = None) -> C
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def shrink(server: Server, failed: Failed, *, build: str | None = None) -> Failed:
+async def shrink(server: Server, failed: Failed, *, build: str | None = None, seconds: float = 300) -> Failed:
     """The smallest plan found that still fails: without a fault, a kind of task, an instance after the other."""
-    smallest = failed
+    smallest, end_at = failed, time.monotonic() + seconds
     for candidate in _smaller(failed.plan):
         merged = _merge(smallest.plan, candidate)
-        if merged == smallest.plan:
+        if merged == smallest.plan or time.monotonic() > end_at:
             continue
         try:
             await run_wave(server, replace(merged, seconds=min(merged.seconds, SHRINK_SECONDS)), build=build)

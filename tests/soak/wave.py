@@ -14,10 +14,10 @@ import psycopg
 from lib import dsl, store
 from lib.engine.reactor import Reactor
 from lib.engine.sweeping import sweep_all
-from lib.errors import RatchetError
+from lib.errors import DatabaseDown, RatchetError
 from tests.soak import crash_points, documents, invariants
 from tests.soak.counts import Counts
-from tests.soak.faults import PAUSES, disturb
+from tests.soak.faults import PAUSES, disturb, quietly
 from tests.soak.instances import Ended, Nursery, Order
 from tests.soak.plan import Plan
 from tests.soak.readers import READERS, read_on
@@ -26,7 +26,8 @@ from tests.soak.world import open_world, read_world
 LEASE_SECONDS = 1
 SETTLE_SECONDS = 60.0
 TICK_SECONDS = 0.01
-OUTSIDE = {"name": "soak-outside", "events": 3}
+OUTSIDE = {"name": "soak-outside", "events": 8}
+PREPARE_SECONDS = 20.0
 
 
 class Wave:
@@ -85,10 +86,11 @@ class Wave:
         await _publish(documents.child())
         workflows = [await _publish(text) for text in texts]
         calm = [(await store.start_run(workflow, {}, "auto"))[0].id for workflow in workflows]
-        reactor = Reactor()
-        async with asyncio.timeout(SETTLE_SECONDS):
-            while not all([(await store.get_run(run)).terminal for run in calm]):
-                await sweep_all(reactor, None)
+        reactor, give_up_at = Reactor(), time.monotonic() + PREPARE_SECONDS
+        while waiting := [run for run in calm if not (await store.get_run(run)).terminal]:
+            if time.monotonic() > give_up_at:
+                raise invariants.Violation("an undisturbed run comes to its end", tuple(waiting))
+            await sweep_all(reactor, None)
         for workflow, run in zip(workflows, calm, strict=True):
             done = await store.get_run(run)
             if done.status != "completed":
@@ -99,15 +101,20 @@ class Wave:
         jobs = [self._keep_instances(), self._keep_runs(), self._keep_checking()]
         jobs += [disturb(self, fault, self._dice()) for fault in self.plan.faults if fault in PAUSES]
         jobs += [read_on(self, self._dice()) for _ in range(READERS) if "readers" in self.plan.faults]
+        jobs += [self._wait_until_struck()] if self.plan.until_struck else []
         tasks = [asyncio.create_task(job) for job in jobs]
-        try:
-            done, _ = await asyncio.wait(tasks, timeout=self.plan.seconds, return_when=asyncio.FIRST_EXCEPTION)
+        try:  # whoever ends has failed, or has seen enough
+            done, _ = await asyncio.wait(tasks, timeout=self.plan.seconds, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _wait_until_struck(self) -> None:
+        while any(not self.counts.points[point] for point in crash_points.POINTS):
+            await asyncio.sleep(0.1)
 
     def _dice(self) -> Random:
         return Random(self._random.random())
@@ -121,12 +128,26 @@ class Wave:
             await asyncio.sleep(TICK_SECONDS)
 
     def _order(self, random: Random) -> None:
-        point, nth = None, 0
-        if "point" in self.plan.faults and not self._calm and random.random() < 0.9:
-            point, nth = crash_points.by_lot(random, most=40)
-        order = Order(random.getrandbits(32), point, nth, claim_limit=random.choice((1, 4, 12)))
+        point, nth, cancels, skew = None, 0, None, 0.0
+        if not self._calm:
+            if "point" in self.plan.faults and random.random() < 0.9:
+                point, nth = self._next_point(random)
+            if point and point.endswith("cancel") and (run := self.any_run(random)):
+                self.unsure.add(run)
+                cancels = str(run)
+            if "skew" in self.plan.faults and random.random() < 0.2:
+                skew = random.uniform(-600, 600)
+                self.counts.faults["skew"] += 1
+        order = Order(random.getrandbits(32), point, nth, random.choice((1, 4, 12)), cancels, skew)
         self._ordered.append(order)
         self._nursery.fork(order)
+
+    def _next_point(self, random: Random) -> tuple[str, int]:
+        """One at which nobody has died yet, if there is one left; each is come to, sooner or later."""
+        missing = [point for point in crash_points.POINTS if not self.counts.points[point]]
+        if missing and random.random() < 0.8:
+            return random.choice(missing), 1
+        return crash_points.by_lot(random, most=12)
 
     def _take_news(self) -> None:
         for news in self._nursery.read():
@@ -142,14 +163,14 @@ class Wave:
                 self._instances[news] = self._ordered.pop(0)
 
     async def _keep_runs(self) -> None:
-        """Start runs as others end; one in six counts events from outside."""
+        """Start runs as others end; one in four counts events from outside."""
         random = self._dice()
         outside = await _publish(_outside())
         while True:
             try:
                 ended = await self._forget_ended()
                 for _ in range(self.plan.live_runs - len(self.live)):
-                    if "events" in self.plan.faults and random.random() < 1 / 6:
+                    if "events" in self.plan.faults and random.random() < 1 / 4:
                         await self._start(outside, OUTSIDE["events"], listens=True)
                     else:
                         workflow = random.choice(list(self._results))
@@ -160,7 +181,7 @@ class Wave:
             await asyncio.sleep(0.05)
 
     async def _start(self, workflow: UUID, result: Any, *, listens: bool = False) -> None:
-        run, _ = await store.start_run(workflow, {}, "auto")
+        run = await self._ask_for_run(workflow)
         self.live.append(run.id)
         self.expected[run.id] = result
         if listens:
@@ -168,6 +189,15 @@ class Wave:
                 {"specversion": "1.0", "source": "/soak", "id": f"{run.id}-{n}", "type": "soak.outside", "subject": str(run.id)}
                 for n in range(int(result))
             ]
+
+    async def _ask_for_run(self, workflow: UUID) -> store.Run:
+        """A start whose answer was lost is sent again with its key, and is still one run."""
+        key = self._random.randbytes(32)
+        while True:
+            try:
+                return (await store.start_run(workflow, {}, "auto", idempotency=store.Idempotency(key, key)))[0]
+            except DatabaseDown:
+                await asyncio.sleep(0.05)
 
     async def _forget_ended(self) -> int:
         rows = await self.look(f"select id from ratchet.runs where status in {invariants.TERMINAL}")
@@ -193,7 +223,8 @@ class Wave:
         """No more faults: what is left comes to its end, on instances that nobody kills."""
         self._calm = True
         for event in self.unsent:
-            await store.deliver_events([event])
+            while not await quietly(store.deliver_events([event])):
+                await asyncio.sleep(0.05)
         random, give_up_at = self._dice(), time.monotonic() + SETTLE_SECONDS
         while await self.look(f"select 1 from ratchet.runs where status not in {invariants.TERMINAL} limit 1"):
             if time.monotonic() > give_up_at:
@@ -202,7 +233,7 @@ class Wave:
             while len(self._instances) + len(self._ordered) < self.plan.instances:
                 self._order(random)
             for (run,) in await self.look("select id from ratchet.runs where status = 'suspended' or suspend_requested"):
-                await _ignore(store.resume_run(run))
+                await quietly(store.resume_run(run))
             await asyncio.sleep(0.1)
 
     async def _stop_instances(self) -> None:
@@ -238,13 +269,6 @@ class Wave:
         wrong = tuple(run for (run,) in rows if run not in self.unsure)
         if wrong:
             raise invariants.Violation("only who was cancelled is cancelled", wrong)
-
-
-async def _ignore(call: Any) -> None:
-    try:
-        await call
-    except RatchetError:
-        return
 
 
 async def _publish(text: dict[str, Any]) -> UUID:
