@@ -5,6 +5,7 @@ that do the next effects start.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -88,6 +89,7 @@ class Hold:
         self.grants = claimed.grants
         self.suspending = claimed.suspend_requested
         self.running: dict[int, asyncio.Task[None]] = {}
+        self.taken_at = time.monotonic()
         self.leased_until = leased_until
         self._arrivals: list[dsl.Result | dsl.Failure] = []
         self._arrived: list[StepRow] = []

@@ -19,6 +19,7 @@ from lib.engine.effects import perform
 from lib.engine.hold import Hold, Turn, effect_seconds
 from lib.engine.session import Session
 from lib.engine.sinks import Courier
+from lib.engine.suspects import Suspects
 from lib.errors import RatchetError
 from lib.log import log
 from lib.store import Entry
@@ -51,6 +52,7 @@ class Reactor:
         self._wake = asyncio.Event()
         self._effects = asyncio.Semaphore(MAX_EFFECTS)
         self._sessions: set[Session] = set()
+        self.suspects = Suspects(self._holds, self._sessions)
         self._readers: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -114,6 +116,7 @@ class Reactor:
                 except Exception as exc:  # sessions wait for these runs: let them go, their leases run out
                     log("engine.bug", error=repr(exc))
                     self._lose(ready)
+                self.suspects.settle()
 
     def _lose(self, holds: list[Hold]) -> None:
         for hold in holds:
