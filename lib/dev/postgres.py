@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -50,14 +51,15 @@ CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "of
 class Server:
     """A Postgres of its own on a free port of 127.0.0.1, with its data in `data_dir`.
 
-    `durable=False` is for tests: no fsync, and leaving the `with` block removes the data.
+    `durable=False` is for tests: no fsync, and leaving the `with` block removes the data. `settings` are
+    Postgres's own, and win.
     """
 
-    def __init__(self, data_dir: Path | str, *, durable: bool) -> None:
+    def __init__(self, data_dir: Path | str, *, durable: bool, settings: Mapping[str, str] | None = None) -> None:
         self.data_dir = Path(data_dir)
         self.durable = durable
         self.port = 0
-        self._settings = SETTINGS | ({} if durable else CARELESS)
+        self._settings = SETTINGS | ({} if durable else CARELESS) | dict(settings or {})
         self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ that do the next effects start.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -93,6 +94,7 @@ class Hold:
         self.grants = claimed.grants
         self.suspending = claimed.suspend_requested
         self.running: dict[int, asyncio.Task[None]] = {}
+        self.taken_at = time.monotonic()
         self.leased_until = leased_until
         self._arrivals = Arrivals()
         # what the moves since the last entry came to

@@ -22,9 +22,11 @@ from lib.store import Claimed, Mail
 async def claim(reactor: Reactor, session: Session, *, limit: int, only: Sequence[UUID] | None = None) -> int:
     """Take due runs into this session; answers how many it got."""
     leased_until = time.monotonic() + settings().lease_seconds
-    claimed = await store.claim_runs(reactor.lease, limit=limit, lease_seconds=settings().lease_seconds, only=only)
-    for run in claimed:
-        await _adopt(reactor, run, session, leased_until)
+    seconds = settings().lease_seconds
+    with reactor.suspects.room() as room:
+        claimed = await store.claim_runs(reactor.lease, limit=limit, lease_seconds=seconds, only=only, suspects=room)
+        for run in claimed:
+            await _adopt(reactor, run, session, leased_until)
     return len(claimed)
 
 
@@ -76,10 +78,15 @@ async def _claim_wanted(reactor: Reactor) -> None:
     wanted, reactor.wanted = reactor.wanted, {}
     try:
         leased_until = time.monotonic() + settings().lease_seconds
-        claimed = await store.claim_runs(
-            reactor.lease, limit=len(wanted), lease_seconds=settings().lease_seconds, only=list(wanted)
-        )
-        for run in claimed:
-            await _adopt(reactor, run, wanted[run.run_id], leased_until)
+        with reactor.suspects.room() as room:
+            claimed = await store.claim_runs(
+                reactor.lease,
+                limit=len(wanted),
+                lease_seconds=settings().lease_seconds,
+                only=list(wanted),
+                suspects=room,
+            )
+            for run in claimed:
+                await _adopt(reactor, run, wanted[run.run_id], leased_until)
     finally:
         reactor.claiming = None

@@ -20,6 +20,7 @@ from lib.engine.hold import Hold, Turn, effect_seconds
 from lib.engine.inbox import InboxReader
 from lib.engine.session import Session
 from lib.engine.sinks import Courier
+from lib.engine.suspects import Suspects
 from lib.log import log
 
 # Effects in flight per process: 1,024 file descriptors are all an instance has.
@@ -54,6 +55,7 @@ class Reactor:
         self._wake = asyncio.Event()
         self._effects = asyncio.Semaphore(MAX_EFFECTS)
         self._sessions: set[Session] = set()
+        self.suspects = Suspects(self._holds, self._sessions)
         self._reader = InboxReader(self._mark)
         self._task: asyncio.Task[None] | None = None
 
@@ -119,6 +121,7 @@ class Reactor:
             if self._turns and not self._committing:
                 turns, self._turns = self._turns, []
                 self._committing = asyncio.create_task(self._commit_turns(turns))
+            self.suspects.settle()
 
     def _lose(self, holds: Iterable[Hold]) -> None:
         for hold in holds:

@@ -25,6 +25,7 @@ class Session:
         self.report = SweepReport()
         self.waiting: list[tuple[datetime, UUID]] = []
         self.woken: set[UUID] = set()
+        self.room = False
         self.out_of_time = False
         self.left = False
 
@@ -42,9 +43,9 @@ class Session:
             self.changed.clear()
             await self.changed.wait()
 
-    async def rest(self) -> None:
-        """Wait until none of its runs is held, or one of them has woken another."""
-        while self.held and not self.woken:
+    async def rest(self, *, or_room: bool = False) -> None:
+        """Wait until none of its runs is held, one of them has woken another, or there is room for a suspect."""
+        while self.held and not (self.woken or (or_room and self.room)):
             self.changed.clear()
             await self.changed.wait()
 
@@ -60,6 +61,11 @@ class Session:
     def wake(self, run_id: UUID) -> None:
         """This run has become due by what the session's runs did."""
         self.woken.add(run_id)
+        self.changed.set()
+
+    def has_room(self) -> None:
+        """A run whose last holder was lost may be claimed."""
+        self.room = True
         self.changed.set()
 
     def let_go(self, run_id: UUID, status: str, due_at: datetime | None) -> None:

@@ -94,6 +94,7 @@ async def _delete_old_runs() -> None:
 async def _claim_until_drained(reactor: Reactor, session: Session) -> None:
     while session.may_claim():
         session.woken.clear()  # whoever is due is claimed
+        session.room = False
         try:
             taken = await claim(reactor, session, limit=CLAIM_LIMIT)
         except DatabaseDown:
@@ -102,8 +103,8 @@ async def _claim_until_drained(reactor: Reactor, session: Session) -> None:
         if taken == CLAIM_LIMIT:
             await session.drain(to=MAX_HELD - CLAIM_LIMIT)
             continue
-        await session.rest()
-        if not (taken or session.woken or await _linger(reactor, session)):
+        await session.rest(or_room=True)
+        if not (taken or session.woken or session.room or await _linger(reactor, session)):
             break
     await session.drain()
 

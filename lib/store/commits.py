@@ -111,12 +111,20 @@ where p.pronamespace = to_regnamespace('ratchet') and p.proname in ('commit_stat
 
 
 async def claim_runs(
-    lease: UUID, *, limit: int, lease_seconds: int, only: Sequence[UUID] | None = None
+    lease: UUID,
+    *,
+    limit: int,
+    lease_seconds: int,
+    only: Sequence[UUID] | None = None,
+    suspects: int | None = None,
 ) -> list[Claimed]:
-    """Up to `limit` due runs, now under this lease; two callers never get the same run."""
+    """Up to `limit` due runs, now under this lease; two callers never get the same run.
+
+    `suspects` says how many of them may be runs whose last holder was lost (None: any number).
+    """
     return await db.fetch(
-        "select * from ratchet.claim_runs(%s, %s, %s, %s)",
-        (lease, limit, lease_seconds, list(only) if only is not None else None),
+        "select * from ratchet.claim_runs(%s, %s, %s, %s, %s)",
+        (lease, limit, lease_seconds, list(only) if only is not None else None, suspects),
         Claimed,
     )
 

@@ -1,6 +1,7 @@
 -- Takes up to p_limit due runs under this lease, oldest first, passing by what others are taking; p_only narrows it to these runs.
+-- At most p_suspects of them are runs whose last holder never let go of them: such a run may be what has killed it.
 -- `children` are the effects that have started one; `inbox` is null for a run that nobody writes to.
-create or replace function ratchet.claim_runs(p_lease uuid, p_limit integer, p_lease_seconds integer, p_only uuid[])
+create or replace function ratchet.claim_runs(p_lease uuid, p_limit integer, p_lease_seconds integer, p_only uuid[], p_suspects integer default null)
 returns table (
   run_id uuid, workflow_id uuid, document bytea, mode text, seq bigint, claims integer, grants integer,
   suspend_requested boolean, created_at timestamptz, input json, state json, now timestamptz,
@@ -11,19 +12,28 @@ declare
   v_now timestamptz := ratchet.clock();
   v_claimed uuid[];
 begin
-  with due as (
+  with suspect as (
+    select r.id from ratchet.runs r
+    where r.lease is not null and r.lease <> p_lease and r.due_at <= v_now
+      and (p_only is null or r.id = any (p_only))
+    order by r.claims, r.due_at  -- who has cost most comes last
+    limit least(p_suspects, p_limit)
+    for update skip locked
+  ), due as (
     select r.id from ratchet.runs r
     where r.status in ('pending', 'running', 'waiting') and r.due_at <= v_now
-      and (p_only is null or r.id = any (p_only))
+      and (r.lease is null or r.lease = p_lease) and (p_only is null or r.id = any (p_only))
     order by r.due_at
-    limit p_limit
+    limit p_limit - (select count(*) from suspect)
     for update skip locked
   ), claimed as (
     update ratchet.runs r
-    set status = 'running', lease = p_lease, claims = least(r.claims + 1, 1000),
+    set status = 'running', lease = p_lease,
+        -- a claim that was lost counts, even if it had got somewhere before
+        claims = least(greatest(r.claims, (r.lease is not null)::integer) + 1, 1000),
         due_at = v_now + make_interval(secs => p_lease_seconds),
         started_at = coalesce(r.started_at, v_now)
-    from due where r.id = due.id
+    from (select s.id from suspect s union all select d.id from due d) taken where r.id = taken.id
     returning r.id
   )
   select array_agg(c.id) into v_claimed from claimed c;

@@ -17,6 +17,10 @@ begin
       and not exists (
         select from wanted w
         where w.run_id = s.run_id and w.listener = s.listener and w.type is not distinct from s.type)
+  ), _unread as (  -- events that came for who listens to nothing any more: nobody would ever look at them again
+    delete from ratchet.inbox i
+    using json_array_elements(p_listens) m
+    where i.run_id = (m ->> 'run')::uuid and i.event is not null and json_array_length(m -> 'listens') = 0
   ), added as (
     insert into ratchet.subscriptions (run_id, listener, type)
     select w.run_id, w.listener, w.type from wanted w

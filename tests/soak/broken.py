@@ -1,0 +1,58 @@
+"""Builds that are broken on purpose, one promise each: a soak that does not find them would find nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lib.migrate import SQL
+
+
+@dataclass(frozen=True)
+class Break:
+    """One place of one SQL function, and what stands there in the broken build."""
+
+    function: str
+    old: str
+    new: str
+
+
+# A build that numbers from one sequence for all has no constraint that forbids it.
+WITHOUT_CONSTRAINT = "alter table ratchet.history drop constraint events_fill_their_seqs"
+GLOBAL_SEQUENCE = "seq comes from a global sequence"
+
+BUILDS: Mapping[str, tuple[Break, ...]] = {
+    # who has lost its lease commits all the same
+    "the fence is removed": (
+        Break(
+            "commit_batch",
+            "where r.id = e.run and r.lease = p_lease and r.status = 'running' and r.seq = e.base",
+            "where r.id = e.run and r.status = 'running'",
+        ),
+    ),
+    # who listens does not wait for who is just sending
+    "the event lock is removed": (
+        Break("lock_event_types", "perform pg_advisory_xact_lock(7245388, v_lock.bucket);", "null;"),
+        Break("lock_event_types", "perform pg_advisory_xact_lock_shared(7245388, v_lock.bucket);", "null;"),
+    ),
+    # a run that somebody holds is handed out again
+    "the lease is ignored": (
+        Break("claim_runs", "and r.due_at <= v_now", "and (r.due_at <= v_now or r.lease is not null)"),
+        Break("commit_batch", "r.lease = p_lease and r.status", "r.status"),
+    ),
+    # numbers come from one sequence for all runs, as an identity column would give them
+    GLOBAL_SEQUENCE: (
+        Break("commit_batch", "set seq = r.seq + e.count", "set seq = nextval('ratchet.seqs') + e.count"),
+        Break("commit_batch", "w.base + 1,", "w.new_seq - w.count + 1,"),
+    ),
+}
+
+
+def statements(build: str) -> list[str]:
+    """What makes a migrated database this build; several breaks of one function are made together."""
+    texts: dict[str, str] = {}
+    for each in BUILDS[build]:
+        text = texts.get(each.function) or (SQL / "functions" / f"{each.function}.sql").read_text()
+        assert each.old in text, f"{each.function}.sql no longer says: {each.old}"
+        texts[each.function] = text.replace(each.old, each.new)
+    if build == GLOBAL_SEQUENCE:
+        return [WITHOUT_CONSTRAINT, "create sequence ratchet.seqs increment by 10", *texts.values()]
+    return list(texts.values())

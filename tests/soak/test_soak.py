@@ -1,0 +1,44 @@
+"""The soak itself, for seconds: every point is struck, nothing is lost; and a build without its promises is found out."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lib.dev.postgres import Server
+from tests.soak import broken
+from tests.soak.crash_points import POINTS
+from tests.soak.plan import Plan
+from tests.soak.soak import SETTINGS, Failed, run_wave, shrink, soak
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Postgres that may be crashed."""
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    with Server(tmp_path_factory.mktemp("soak") / "data", durable=False, settings=SETTINGS) as running:
+        yield running
+
+
+async def test_killed_at_every_named_point_nothing_is_lost_and_nothing_counts_twice(own_server: Server):
+    counts = await run_wave(own_server, Plan(seed=11, seconds=40, faults=("point", "cancel"), until_struck=True))
+    assert {point for point in POINTS if not counts.points[point]} == set()
+
+
+@pytest.mark.parametrize("build", broken.BUILDS)
+async def test_a_build_that_is_broken_on_purpose_is_found_out(own_server: Server, build: str):
+    with pytest.raises(Failed):
+        await soak(own_server, seed=3, seconds=40, build=build)
+
+
+async def test_what_failed_is_told_with_its_seed_and_the_smallest_plan_that_fails(own_server: Server):
+    build = broken.GLOBAL_SEQUENCE
+    with pytest.raises(Failed) as failed:
+        await soak(own_server, seed=7, seconds=20, build=build)
+    smallest = await shrink(own_server, failed.value, build=build, seconds=10)
+    assert len(smallest.plan.faults) < len(Plan(0).faults)
+    assert f"seed {smallest.plan.seed}" in str(smallest)
+    assert "io.serverlessworkflow.workflow.started.v1" in str(smallest)  # the history of a run that broke it
