@@ -2,7 +2,7 @@
 VENV := .venv
 NEEDS := requirements.txt lib/dev/requirements.txt
 
-.PHONY: help dev demo test clean
+.PHONY: help dev demo test soak clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | while IFS='	' read -r name what; do printf '  make %-6s %s\n' "$$name" "$$what"; done
@@ -15,6 +15,9 @@ demo: $(VENV)/installed ## Watch three workflows run from start to end, then sto
 
 test: ## Check everything that CI checks
 	@exec .ci/run
+
+soak: $(VENV)/installed ## Strike at random and check that nothing is lost (SECONDS= how long, SEED= which lots)
+	@exec $(VENV)/bin/python -m tests.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 clean: ## Remove what make has made: .venv and the local database
 	@if [ -L .ratchet/postgres ]; then rm -rf "$$(readlink .ratchet/postgres)"; fi

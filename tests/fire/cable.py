@@ -73,7 +73,10 @@ class Cable:
     async def _join(self, near: Pipe, far: Pipe) -> None:
         """Pass on both ways until one side hangs up, or the cable is cut."""
         swallows = asyncio.Event()
-        ways = [asyncio.create_task(way) for way in (self._ask(near[0], far[1], swallows), self._answer(far[0], near[1], swallows))]
+        ways = [
+            asyncio.create_task(way)
+            for way in (self._ask(near[0], far[1], swallows), self._answer(far[0], near[1], swallows))
+        ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -103,7 +106,9 @@ class Cable:
         self._cuts_left -= self._spared
         return self._spared
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, swallows: asyncio.Event) -> None:
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, swallows: asyncio.Event
+    ) -> None:
         while data := await reader.read(CHUNK_BYTES):
             if b"C4" in data or b"C5" in data:
                 self._heard.append(data)

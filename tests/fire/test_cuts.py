@@ -34,7 +34,13 @@ async def sweep_until_ended(reactor: Reactor, *runs: UUID) -> None:
 
 @MOMENTS
 async def test_a_commit_counts_once(
-    moment: Moment, cable: Cable, start: StartRun, reactor: Reactor, service: Service, database_url: str, injected: Injected
+    moment: Moment,
+    cable: Cable,
+    start: StartRun,
+    reactor: Reactor,
+    service: Service,
+    database_url: str,
+    injected: Injected,
 ):
     run = await start(document(calls(service.url, 3)))
     cable.cut("ratchet.commit_batch", moment, times=4)
@@ -53,7 +59,13 @@ async def test_a_commit_counts_once(
 
 @MOMENTS
 async def test_a_claim_whose_answer_is_lost_costs_one_lease_at_most(
-    moment: Moment, cable: Cable, start: StartRun, reactor: Reactor, service: Service, database_url: str, injected: Injected
+    moment: Moment,
+    cable: Cable,
+    start: StartRun,
+    reactor: Reactor,
+    service: Service,
+    database_url: str,
+    injected: Injected,
 ):
     runs = [await start(document(calls(service.url, 2))) for _ in range(5)]
     cable.cut("ratchet.claim_runs", moment, times=2)

@@ -56,7 +56,13 @@ async def leases_of(runs: list[UUID]) -> set[tuple[UUID, UUID]]:
 
 
 async def test_a_run_whose_function_kills_the_process_is_given_up_and_costs_each_neighbour_one_lease(
-    platform: LocalPlatform, client: httpx.AsyncClient, begin, database: str, service: Service, tmp_path: Path, injected: Injected
+    platform: LocalPlatform,
+    client: httpx.AsyncClient,
+    begin,
+    database: str,
+    service: Service,
+    tmp_path: Path,
+    injected: Injected,
 ):
     diary = tmp_path / "diary"
     [poison] = await begin([{"die": {"call": "kill_itself", "with": {"diary": str(diary)}}}], "poison")
@@ -91,7 +97,9 @@ async def test_a_function_that_never_gives_the_process_back_is_given_up(
     diary = tmp_path / "diary"
     diary.touch()
     [poison] = await begin([{"block": {"call": "block", "with": {"diary": str(diary)}}}], "poison")
-    neighbours = await begin([{"tell": {"call": "tell", "with": {"diary": str(tmp_path / "told"), "n": 1}}}], "neighbour", NEIGHBOURS)
+    neighbours = await begin(
+        [{"tell": {"call": "tell", "with": {"diary": str(tmp_path / "told"), "n": 1}}}], "neighbour", NEIGHBOURS
+    )
     kills = 0
     while not (await store.get_run(poison)).terminal:
         sweep = asyncio.create_task(client.post("/sweep"))
@@ -119,7 +127,9 @@ async def test_a_function_that_takes_all_memory_fails_its_own_run(
     platform: LocalPlatform, client: httpx.AsyncClient, begin, database: str, tmp_path: Path, injected: Injected
 ):
     [greedy] = await begin([{"eat": {"call": "take_all_memory", "with": {"diary": str(tmp_path / "diary")}}}], "greedy")
-    neighbours = await begin([{"tell": {"call": "tell", "with": {"diary": str(tmp_path / "told"), "n": 1}}}], "neighbour", NEIGHBOURS)
+    neighbours = await begin(
+        [{"tell": {"call": "tell", "with": {"diary": str(tmp_path / "told"), "n": 1}}}], "neighbour", NEIGHBOURS
+    )
     before = await client.post("/sweep")
     assert (before.status_code, before.json()["completed"], before.json()["failed"]) == (200, NEIGHBOURS, 1)
     run = await store.get_run(greedy)
@@ -137,7 +147,9 @@ async def test_an_expression_that_never_ends_fails_its_own_run(
     platform: LocalPlatform, client: httpx.AsyncClient, begin, database: str, tmp_path: Path, injected: Injected
 ):
     [endless] = await begin([{"spin": {"set": {"x": "${ [recurse(. + 1)] | length }"}}}], "endless")
-    neighbours = await begin([{"tell": {"call": "tell", "with": {"diary": str(tmp_path / "told"), "n": 1}}}], "neighbour", NEIGHBOURS)
+    neighbours = await begin(
+        [{"tell": {"call": "tell", "with": {"diary": str(tmp_path / "told"), "n": 1}}}], "neighbour", NEIGHBOURS
+    )
     answer = await client.post("/sweep")
     assert (answer.status_code, answer.json()["completed"], answer.json()["failed"]) == (200, NEIGHBOURS, 1)
     assert (await store.get_run(endless)).error["instance"] == "/do/0/spin"

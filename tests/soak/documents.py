@@ -31,7 +31,9 @@ def random_document(name: str, random: Random, kinds: tuple[str, ...]) -> dict[s
     return document(name, _tasks(random, kinds, depth=2, path="t", least=3, most=6))
 
 
-def _tasks(random: Random, kinds: tuple[str, ...], *, depth: int, path: str, least: int = 1, most: int = 3) -> list[Task]:
+def _tasks(
+    random: Random, kinds: tuple[str, ...], *, depth: int, path: str, least: int = 1, most: int = 3
+) -> list[Task]:
     found = []
     for place in range(random.randint(least, most)):
         own = f"{path}{place}"
@@ -62,7 +64,7 @@ def _wait(random: Random, _kinds: tuple[str, ...], _depth: int, _path: str) -> T
 
 
 def _set(random: Random, _kinds: tuple[str, ...], _depth: int, _path: str) -> Task:
-    return {"set": {"value": random.randrange(100), "before": '${ . | tojson | length < 100000 }'}}
+    return {"set": {"value": random.randrange(100), "before": "${ . | tojson | length < 100000 }"}}
 
 
 def _for(random: Random, kinds: tuple[str, ...], depth: int, path: str) -> Task:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Seconds between two of a kind, on average; a crash of the whole database costs everybody half a second.
 PAUSES = {
-    "kill": 0.2,
+    "kill": 0.12,
     "freeze": 1.0,
     "expire": 0.1,
     "cut": 0.2,

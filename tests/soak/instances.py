@@ -104,6 +104,8 @@ def main(descriptor: int, world: str) -> None:
         except TimeoutError:
             _reap(orders)
             continue
+        except ConnectionResetError:  # hung up before it had read all that we had to tell
+            return
         if not message:
             return
         order = json.loads(message)

@@ -4,7 +4,20 @@ from dataclasses import dataclass
 
 from tests.soak.documents import KINDS
 
-FAULTS = ("point", "kill", "freeze", "expire", "cut", "interrupt", "crash", "skew", "cancel", "suspend", "events", "readers")
+FAULTS = (
+    "point",
+    "kill",
+    "freeze",
+    "expire",
+    "cut",
+    "interrupt",
+    "crash",
+    "skew",
+    "cancel",
+    "suspend",
+    "events",
+    "readers",
+)
 
 
 @dataclass(frozen=True)
@@ -12,7 +25,7 @@ class Plan:
     """A wave: so many runs at a time of random documents, on so many instances, with these faults, for so long."""
 
     seed: int
-    seconds: float = 15.0
+    seconds: float = 45.0
     instances: int = 5
     documents: int = 8
     live_runs: int = 24

@@ -36,7 +36,9 @@ class Failed(Exception):
         self.plan, self.why = plan, why
 
 
-async def soak(server: Server, seed: int, seconds: float, *, build: str | None = None, plan: Plan | None = None) -> Counts:
+async def soak(
+    server: Server, seed: int, seconds: float, *, build: str | None = None, plan: Plan | None = None
+) -> Counts:
     """Waves for about this long; raises Failed with the smallest plan that fails, too."""
     counts, end_at, number = Counts(), time.monotonic() + seconds, 0
     while (left := end_at - time.monotonic()) > 1 or not number:

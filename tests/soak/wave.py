@@ -191,7 +191,13 @@ class Wave:
         self.expected[run.id] = result
         if listens:
             self.unsent += [
-                {"specversion": "1.0", "source": "/soak", "id": f"{run.id}-{n}", "type": "soak.outside", "subject": str(run.id)}
+                {
+                    "specversion": "1.0",
+                    "source": "/soak",
+                    "id": f"{run.id}-{n}",
+                    "type": "soak.outside",
+                    "subject": str(run.id),
+                }
                 for n in range(int(result))
             ]
 
@@ -237,7 +243,9 @@ class Wave:
             self._take_news()
             while len(self._instances) + len(self._ordered) < self.plan.instances:
                 self._order(random)
-            for (run,) in await self.look("select id from ratchet.runs where status = 'suspended' or suspend_requested"):
+            for (run,) in await self.look(
+                "select id from ratchet.runs where status = 'suspended' or suspend_requested"
+            ):
                 await quietly(store.resume_run(run))
             await asyncio.sleep(0.1)
 
@@ -286,5 +294,8 @@ async def _publish(text: dict[str, Any]) -> UUID:
 def _outside() -> dict[str, Any]:
     """Counts events that the soak sends; each counts once, however often it is sent."""
     heard = {"any": [{"with": {"type": "soak.outside", "subject": "${ . == $workflow.id }"}}]}
-    task = {"listen": {"to": {**heard, "until": f"${{ length == {OUTSIDE['events']} }}"}}, "output": {"as": "${ length }"}}
+    task = {
+        "listen": {"to": {**heard, "until": f"${{ length == {OUTSIDE['events']} }}"}},
+        "output": {"as": "${ length }"},
+    }
     return documents.document(str(OUTSIDE["name"]), [{"count": task}])
