@@ -88,9 +88,10 @@ async def test_a_server_process_that_is_killed_costs_nothing_but_time(
                     os.kill(pid, signal.SIGKILL)
                     with pytest.raises(psycopg.OperationalError):
                         await conn.execute("select 1")
-                return
             except psycopg.OperationalError:
                 await asyncio.sleep(0.05)
+            else:
+                return
 
     check_answers(await sweep_through(mortal.url(own_server.url("mortal")), service, strike))
     await reckon(own_server.url("mortal"))

@@ -32,7 +32,8 @@ REFUSALS = 3
 async def small(tmp_path: Path) -> AsyncIterator[str]:
     """The URL of a database whose tables are on a disk of a few megabytes."""
     command = [sys.executable, "-m", "tests.fire.small_disk", str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: ASYNC220  # takes no time
         assert process.stdin
         assert process.stdout
         try:
@@ -57,6 +58,11 @@ async def cable(small: str, configure: Configure) -> AsyncIterator[Cable]:
         await db.close()
 
 
+async def insert_for_ever(conn: psycopg.AsyncConnection, size: int) -> None:
+    while True:
+        await conn.execute("insert into ballast select repeat('x', %s) from generate_series(1, 500)", (size,))
+
+
 async def fill(url: str) -> None:
     """Write until there is no room for another page, in any table."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
@@ -64,10 +70,7 @@ async def fill(url: str) -> None:
         await conn.execute("alter table ballast alter x set storage plain")
         for size in (2000, 1):
             with pytest.raises(psycopg.errors.DiskFull):
-                while True:
-                    await conn.execute(
-                        "insert into ballast select repeat('x', %s) from generate_series(1, 500)", (size,)
-                    )
+                await insert_for_ever(conn, size)
 
 
 async def test_runs_go_on_when_there_is_room_again(
@@ -86,7 +89,7 @@ async def test_runs_go_on_when_there_is_room_again(
     body = {"input": {"large": ["y" * 100_000]}}
     refusal = await Client()("POST", "/workflows/test/runs", json=body)
     assert (refusal.status, int(refusal.headers["retry-after"]) > 0) == (503, True)
-    assert b"disk" not in refusal.body.lower() or b"psycopg" not in refusal.body
+    assert b"tablespace" not in refusal.body
     async with await psycopg.AsyncConnection.connect(small, autocommit=True) as conn:
         await conn.execute("drop table ballast")
     assert (await sweep).completed == len(runs)

@@ -38,9 +38,11 @@ def main() -> int:
     parser.add_argument("--broken", choices=broken.BUILDS, help="soak a build that is broken on purpose")
     options = parser.parse_args()
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # it tells of every connection that we cut
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        with Server(Path(folder, "data"), durable=False, settings=SETTINGS) as server:
-            return asyncio.run(run(server, options))
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-") as folder,
+        Server(Path(folder, "data"), durable=False, settings=SETTINGS) as server,
+    ):
+        return asyncio.run(run(server, options))
 
 
 if __name__ == "__main__":

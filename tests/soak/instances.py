@@ -158,8 +158,6 @@ def _import_everything() -> None:
     import lib.calls.functions
     import lib.engine.reactor
     import lib.engine.sweeping
-    import tests.soak.instance
-    import tests.soak.world
 
     lib.calls.functions.load()
 
