@@ -30,7 +30,7 @@ begin
     update ratchet.runs r
     set status = 'running', lease = p_lease,
         -- a claim that was lost counts, even if it had got somewhere before
-        claims = least(greatest(r.claims, (r.lease is not null)::integer) + 1, 1000),
+        claims = least(greatest(r.claims, (r.lease <> p_lease)::integer) + 1, 1000),
         due_at = v_now + make_interval(secs => p_lease_seconds),
         started_at = coalesce(r.started_at, v_now)
     from (select s.id from suspect s union all select d.id from due d) taken where r.id = taken.id

@@ -1,4 +1,4 @@
--- Locks all that a commit with mail touches, in one order for everybody: the event types, then the runs; answers the mail of the runs still held.
+-- Locks all that a commit with mail touches, in one order for everybody: the workflows of children, the event types, then the runs; answers the mail of the runs still held.
 create or replace function ratchet.lock_for_mail(
   p_lease uuid, p_entries json, p_mail json, p_sent text[]
 ) returns json
@@ -8,6 +8,10 @@ declare
   v_runs uuid[];
   v_ending uuid[];
 begin
+  perform 1 from ratchet.workflows w
+  where (w.namespace, w.name) in (
+    select c ->> 'namespace', c ->> 'name' from json_array_elements(p_mail) m, json_array_elements(m -> 'children') c)
+  order by w.id for key share;  -- a deletion locks its workflow first, too
   select coalesce(array_agg(distinct t.type), '{}') into v_heard
   from json_array_elements(p_mail) m
   cross join lateral json_array_elements(case when m ->> 'listens' is not null then m -> 'listens' else '[]' end) l

@@ -10,6 +10,7 @@ declare
   v_since timestamptz;
   v_input text;
 begin
+  perform 1 from ratchet.workflows w where w.id = p_workflow_id for key share;  -- a deletion locks its workflow first, too
   perform ratchet.lock_event_types('{}', p_types);
   select w.created_at into v_since from ratchet.schedules s join ratchet.workflows w on w.id = s.workflow_id
   where s.workflow_id = p_workflow_id and s.turn = p_turn for update of s;

@@ -1,4 +1,4 @@
-"""What the fault tests have proved, kept beside them: a test fails when it proves something else than is written there."""
+"""What the fault tests have proved, kept beside them; one that proves something else than is written there fails."""
 
 import json
 import os

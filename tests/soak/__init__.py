@@ -1,4 +1,4 @@
-"""Everything at once, by lot: random documents on instances that are killed, frozen and cut off, with the invariants checked all the while.
+"""Everything at once, by lot: random documents on instances that are killed, frozen and cut off, all promises checked.
 
 `make soak` runs it (`SECONDS=`, `SEED=`); `python -m tests.soak --help` says more.
 """

@@ -22,7 +22,10 @@ async def run(server: Server, options: argparse.Namespace) -> int:
         print(f"FAILED with SEED={options.seed}: {failed}\nLooking for the smallest plan that fails …", flush=True)
         print(f"Smallest: {await shrink(server, failed, build=options.broken)}", flush=True)
         return 1
-    print(json.dumps({"seed": options.seed, "violations": 0, **counts.to_json()}, indent=2))
+    record = json.dumps({"seed": options.seed, "violations": 0, **counts.to_json()}, indent=2)
+    print(record)
+    if options.record:
+        options.record.write_text(f"{record}\n")
     return 0
 
 
@@ -31,12 +34,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long, about (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="what decides every lot")
+    parser.add_argument("--record", type=Path, help="where to keep what came of it, for the README's table")
     parser.add_argument("--broken", choices=broken.BUILDS, help="soak a build that is broken on purpose")
     options = parser.parse_args()
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # it tells of every connection that we cut
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        with Server(Path(folder, "data"), durable=False, settings=SETTINGS) as server:
-            return asyncio.run(run(server, options))
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-") as folder,
+        Server(Path(folder, "data"), durable=False, settings=SETTINGS) as server,
+    ):
+        return asyncio.run(run(server, options))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from lib import calls, store
 from lib.store import Entry
 
 DEEDS = ("claim", "effect", "commit", "finish", "timer", "delivery", "child start", "cancel")
-POINTS = tuple(f"{when} {deed}" for deed in DEEDS for when in ("before", "after")) + ("in effect",)
+POINTS = (*(f"{when} {deed}" for deed in DEEDS for when in ("before", "after")), "in effect")
 
 type Reach = Callable[[str], None]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Seconds between two of a kind, on average; a crash of the whole database costs everybody half a second.
 PAUSES = {
-    "kill": 0.2,
+    "kill": 0.12,
     "freeze": 1.0,
     "expire": 0.1,
     "cut": 0.2,
@@ -61,11 +61,13 @@ async def _freeze(wave: "Wave", random: Random) -> bool:
 
 
 async def _expire(wave: "Wave", _random: Random) -> bool:
-    """A lease ends early, as it does for a holder whose clock is slow: for a while, two believe that the run is theirs."""
+    """A lease ends early, as for a holder whose clock is slow: for a while, two believe that the run is theirs."""
     return bool(
         await wave.look(
-            "update ratchet.runs r set due_at = ratchet.clock() from (select id from ratchet.runs where lease is not null"
-            " order by random() limit 1 for update skip locked) one where r.id = one.id returning 1"
+            "update ratchet.runs r set due_at = ratchet.clock()"
+            " from (select id from ratchet.runs where lease is not null order by random() limit 1"
+            " for update skip locked) one"
+            " where r.id = one.id returning 1"
         )
     )
 

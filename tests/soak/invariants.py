@@ -94,7 +94,8 @@ async def check_world(conn: psycopg.AsyncConnection[Any], done: Mapping[str, int
     """Everything a run has committed was done at least once; answers how many effects were done more than once."""
     rows = await (
         await conn.execute(
-            "select s.run_id, s.reference, s.visit from ratchet.steps s where s.function like 'soak\\_%' and s.status = 'completed'"
+            "select s.run_id, s.reference, s.visit from ratchet.steps s"
+            " where s.function like 'soak\\_%' and s.status = 'completed'"
         )
     ).fetchall()
     missing = tuple(run for run, reference, visit in rows if f"{run}:{reference}:{visit}" not in done)

@@ -25,7 +25,7 @@ class Plan:
     """A wave: so many runs at a time of random documents, on so many instances, with these faults, for so long."""
 
     seed: int
-    seconds: float = 15.0
+    seconds: float = 45.0
     instances: int = 5
     documents: int = 8
     live_runs: int = 24

@@ -46,6 +46,7 @@ class Wave:
         self._instances: dict[int, Order] = {}
         self._ordered: list[Order] = []
         self._calm = False
+        self._eye: psycopg.AsyncConnection[Any] | None = None
 
     async def run(self) -> Counts:
         """The whole wave; raises Violation."""
@@ -56,6 +57,8 @@ class Wave:
             await self._settle()
         finally:
             await self._stop_instances()
+            if self._eye:
+                await self._eye.close()
         await self._reckon()
         self.counts.seconds = time.monotonic() - begin
         return self.counts
@@ -63,8 +66,9 @@ class Wave:
     async def look(self, query: str) -> list[Any]:
         """Rows from a connection that no fault strikes."""
         try:
-            async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as conn:
-                return await (await conn.execute(query.encode())).fetchall()
+            if self._eye is None or self._eye.closed:
+                self._eye = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+            return await (await self._eye.execute(query.encode())).fetchall()
         except psycopg.OperationalError:  # it is recovering
             return []
 
@@ -85,6 +89,7 @@ class Wave:
         ]
         await _publish(documents.child())
         workflows = [await _publish(text) for text in texts]
+        self._nursery.teach([documents.child(), _outside(), *texts])
         calm = [(await store.start_run(workflow, {}, "auto"))[0].id for workflow in workflows]
         reactor, give_up_at = Reactor(), time.monotonic() + PREPARE_SECONDS
         while waiting := [run for run in calm if not (await store.get_run(run)).terminal]:

@@ -1,6 +1,7 @@
 """What the runs of the soak do to the world: functions that leave a line in a file that no kill can take back."""
 
 import os
+from pathlib import Path
 from random import Random
 
 from lib.calls import CallContext
@@ -26,7 +27,7 @@ def open_world(path: str, seed: int, reach: Reach) -> None:
 def read_world(path: str) -> dict[str, int]:
     """How often each effect was done, by its idempotency key."""
     done: dict[str, int] = {}
-    with open(path) as file:
+    with Path(path).open() as file:
         for line in file:
             done[line.rstrip("\n")] = done.get(line.rstrip("\n"), 0) + 1
     return done

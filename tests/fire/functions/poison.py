@@ -39,7 +39,7 @@ async def block(diary: str) -> None:
 async def take_all_memory(diary: str) -> int:
     """Takes memory until there is none; the limit is set here, as a machine's is not for a test to reach."""
     _note(diary, "began")
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    used = _used_bytes()
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (used + ROOM_BYTES, before[1]))
     try:
@@ -55,8 +55,12 @@ async def tell(context: CallContext, diary: str, n: int) -> int:
     return n
 
 
+def _used_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
 def _note(diary: str, line: str) -> int:
     """Write this line where no kill can take it back; answers how many there are now."""
-    with open(diary, "a") as file:  # noqa: ASYNC230  # one line
+    with Path(diary).open("a") as file:
         file.write(f"{line}\n")
     return len(Path(diary).read_text().splitlines())
