@@ -12,8 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from lib import dsl
+from lib.calls import Transaction
 from lib.config import settings
 from lib.dsl import faults
+from lib.engine.arrivals import Arrivals, Arrived
 from lib.engine.mail import Mailbox, answer_fault, check_sent, read_answers, read_events
 from lib.engine.session import Session
 from lib.log import log
@@ -36,6 +38,7 @@ class Turn:
     entry: Entry | None
     starts: list[dsl.Effect] = field(default_factory=list)
     again: bool = False  # the machine has more to do: look at it again soon
+    transaction: Transaction | None = None  # what the entry is committed through: a step's statement is in it
 
 
 def effect_seconds(effect: dsl.Effect) -> float:
@@ -89,18 +92,16 @@ class Hold:
         self.suspending = claimed.suspend_requested
         self.running: dict[int, asyncio.Task[None]] = {}
         self.leased_until = leased_until
-        self._arrivals: list[dsl.Result | dsl.Failure] = []
-        self._arrived: list[StepRow] = []
+        self._arrivals = Arrivals()
         # what the moves since the last entry came to
         self._events: list[str] = []
         self._steps: list[StepRow] = []
         self._grants_used = 0
 
-    def receive(self, arrival: dsl.Result | dsl.Failure, step: StepRow) -> None:
-        """An effect has ended; counts at the next turn."""
-        self.running.pop(arrival.effect_id, None)
-        self._arrivals.append(arrival)
-        self._arrived.append(step)
+    def receive(self, arrived: Arrived) -> None:
+        """An effect has ended; counts at the next turn, or soon after."""
+        self.running.pop(arrived.arrival.effect_id, None)
+        self._arrivals.put(arrived)
 
     def wake_at(self) -> datetime | None:
         """When the machine wants to be looked at even if nothing comes back."""
@@ -117,6 +118,11 @@ class Hold:
             task.cancel()
         self.running.clear()
 
+    def give_up(self) -> None:
+        """The run is let go: what is in flight, or came back and was not committed, no longer counts."""
+        self.stop_effects()
+        self._arrivals.give_up()
+
     def renewal(self) -> Entry:
         """Nothing happened, but the lease is to go on."""
         return Entry(self.run_id, self.base, (), "running", mail=self.mailbox.close(self.state))
@@ -128,6 +134,12 @@ class Hold:
         """
         if self.session.left:
             self.stop_effects()
+        turn = self._advance(now)
+        if turn.entry:
+            turn.transaction = self._arrivals.close()
+        return turn
+
+    def _advance(self, now: datetime) -> Turn:
         try:
             transition = self._move(now)
             if transition.more:
@@ -143,22 +155,21 @@ class Hold:
     def _move(self, now: datetime) -> dsl.Transition:
         mail = self.mailbox.take()
         for answer, step in read_answers(mail, self.state, now):
-            self.receive(answer, step)
-        arrivals, self._arrivals = self._arrivals, []
-        arrived, self._arrived = self._arrived, []
-        transition = self._next_transition([*read_events(mail), *arrivals], now)
+            self.receive(Arrived(answer, step))
+        arrived, before = self._arrivals.take(), self.state
+        transition = self._next_transition([*read_events(mail), *(one.arrival for one in arrived)], now)
         check_sent(transition)
         events = [encode({"type": event.type, "data": event.data}) for event in transition.events]
         # Nothing fails from here on: results count together with the state they led to, or not at all.
         self.state = transition.state
         self._events += events
-        self._steps += arrived
+        self._steps += self._arrivals.count(arrived, before, transition)
         dropped = self.mailbox.note(mail, transition)
         cut_off = [task for task in (self.running.pop(id_, None) for id_ in transition.cancelled) if task]
         for task in cut_off:
             task.cancel()
         if self.claimed.mode == "manual":
-            used = len(arrivals) + len(cut_off) + dropped
+            used = len(arrived) + len(cut_off) + dropped
             self._grants_used += used
             self.grants = max(self.grants - used, 0)
         return transition
@@ -183,7 +194,8 @@ class Hold:
     def _pause(self, now: datetime) -> Turn:
         """A long loop of pure tasks: others go on in between, and another invocation if this one ends."""
         if self.session.fits(0):
-            return Turn(None, again=True)
+            locks = self._arrivals.counting is not None  # what a statement has locked is not kept for as long
+            return Turn(self._entry(status="running", save=True) if locks else None, again=True)
         self.session.out_of_time = True
         self.stop_effects()
         return Turn(self._entry(status="running", released=True, due_at=now, save=True))
@@ -204,16 +216,16 @@ class Hold:
         return Turn(self._release([effect for effect in idle if not self._under_way(effect)], now))
 
     def _under_way(self, effect: dsl.Effect) -> bool:
-        return effect.id in self.running or self.mailbox.started(effect)
+        return effect.id in self.running or effect.id in self._arrivals or self.mailbox.started(effect)
 
     def _start_children(self, effects: list[dsl.Effect], now: datetime) -> bool:
-        """Ask for them with the next entry; answers whether one has come to nothing already."""
+        """Ask for them with the next entry; answers whether something has come back already."""
         assert self.state is not None  # noqa: S101  set by every move
         for effect in effects:
             try:
                 self.mailbox.start_child(self.document, self.state, effect)
             except dsl.Fault as fault:
-                self.receive(*answer_fault(effect, fault, now))
+                self.receive(Arrived(*answer_fault(effect, fault, now)))
         return bool(self._arrivals)
 
     def _admit(self, idle: list[dsl.Effect]) -> list[dsl.Effect]:

@@ -14,14 +14,13 @@ from uuid import UUID, uuid4
 from lib import dsl, store
 from lib.config import settings
 from lib.engine.clock import DatabaseClock
-from lib.engine.committing import Answer, commit
+from lib.engine.committing import Answer, commit, commit_with
 from lib.engine.effects import perform
 from lib.engine.hold import Hold, Turn, effect_seconds
 from lib.engine.session import Session
 from lib.engine.sinks import Courier
 from lib.errors import RatchetError
 from lib.log import log
-from lib.store import Entry
 
 # Effects in flight per process: 1,024 file descriptors are all an instance has.
 MAX_EFFECTS = 128
@@ -95,7 +94,7 @@ class Reactor:
             held.mailbox.put(hold.claimed.inbox or ())
             hold = held
         elif held:
-            held.stop_effects()
+            held.give_up()
         self._holds[hold.run_id] = hold
         self._mark(hold)
         self._keep_running()
@@ -171,8 +170,7 @@ class Reactor:
             if time.monotonic() - yielded > _TURN_SECONDS:
                 await asyncio.sleep(0)
                 yielded = time.monotonic()
-        entries = [turn.entry for _, turn in turns if turn.entry]
-        answers = {answer.verdict.run_id: answer for answer in await self._commit(entries)} if entries else {}
+        answers = {answer.verdict.run_id: answer for answer in await self._commit([turn for _, turn in turns])}
         woken = {run_id for answer in answers.values() for run_id in answer.verdict.woken}
         for hold, turn in turns:
             self._settle(hold, turn, answers.get(hold.run_id))
@@ -180,12 +178,16 @@ class Reactor:
                 self.notice(woken, hold.session)
                 woken = set()
 
-    async def _commit(self, entries: list[Entry]) -> list[Answer]:
-        answers = await commit(self.lease, entries, self.hear)
-        self.commits += bool(answers)
-        if any(entry.mail and entry.mail.emitted for entry in entries):
+    async def _commit(self, turns: list[Turn]) -> list[Answer]:
+        """What the entries came to: one batch of them, and beside it each that has a transaction of its own."""
+        batch = [turn.entry for turn in turns if turn.entry and not turn.transaction]
+        apart = [(turn.transaction, turn.entry) for turn in turns if turn.entry and turn.transaction]
+        commits = [commit_with(transaction, self.lease, entry) for transaction, entry in apart]
+        answers, *others = await asyncio.gather(commit(self.lease, batch, self.hear), *commits)
+        self.commits += bool(answers) + sum(map(len, others))
+        if any(turn.entry and turn.entry.mail and turn.entry.mail.emitted for turn in turns):
             self.courier.go()
-        return answers
+        return [*answers, *(answer for found in others for answer in found)]
 
     def _settle(self, hold: Hold, turn: Turn, answer: Answer | None) -> None:
         """After the commit: start what it said would start, or let go."""
@@ -240,7 +242,7 @@ class Reactor:
         self._mark(hold)
 
     def _drop(self, hold: Hold, status: str, due_at: datetime | None) -> None:
-        hold.stop_effects()
+        hold.give_up()
         del self._holds[hold.run_id]
         hold.session.let_go(hold.run_id, status, due_at)
 
@@ -250,8 +252,8 @@ class Reactor:
                 hold.running.pop(effect.id, None)
                 self._mark(hold)
                 return
-            arrival, step = await perform(hold, effect, self._clock.now)
-        hold.receive(arrival, step)
+            arrived = await perform(hold, effect, self._clock.now)
+        hold.receive(arrived)
         self._mark(hold)
 
     def seconds_until(self, moment: datetime) -> float:

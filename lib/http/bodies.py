@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.errors import Unprocessable
 
@@ -26,6 +26,27 @@ class WorkflowRow(BaseModel):
     version: str | None = None
     type: Literal["linear", "graph"] | None = None
     definition: dict[str, Any]
+
+
+class RunQuery(BaseModel):
+    """The body of `POST /db/query`; `params` are the values of `$1`, `$2` … in `sql`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    sql: str
+    params: list[Any] = []
+    dry_run: bool = True
+    confirm: str | None = None
+    max_rows: int | None = Field(default=None, ge=1)
+
+
+class AskQuestion(BaseModel):
+    """The body of `POST /db/ask`; `execute` is for reads: a write is always a dry run."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    question: str = Field(min_length=1, max_length=4000)
+    execute: bool = False
 
 
 def read_model[Model: BaseModel](model: type[Model], value: Any) -> Model:

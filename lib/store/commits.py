@@ -1,10 +1,14 @@
 """The sweep's two calls: claim due runs, and commit what they did in one fenced batch."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.rows import class_row, scalar_row
 
 from lib import db
 from lib.config import settings
@@ -90,21 +94,25 @@ class Verdict:
     woken: Sequence[UUID] = ()
 
 
-_COMMIT: LiteralString = (
-    "select * from ratchet.commit_batch("
+_ENTRIES: LiteralString = (
     "%s, %s, %s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[],"
     " %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::int[],"
     " %s::uuid[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[],"
-    " %s::timestamptz[], %s::timestamptz[])"
+    " %s::timestamptz[], %s::timestamptz[]"
 )
-_COMMIT_WITH_MAIL: LiteralString = (
-    "select * from ratchet.commit_with_mail("
-    "%s, %s, %s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[],"
-    " %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::int[],"
-    " %s::uuid[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[],"
-    " %s::timestamptz[], %s::timestamptz[],"
-    " %s::json, %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s, %s::text[])"
+_MAIL: LiteralString = (
+    "%s::json, %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s, %s::text[]"
 )
+_CALL: LiteralString = "select * from ratchet."
+_COMMIT: LiteralString = _CALL + "commit_batch(" + _ENTRIES + ")"
+_COMMIT_WITH_MAIL: LiteralString = _CALL + "commit_with_mail(" + _ENTRIES + ", " + _MAIL + ")"
+_COMMIT_STATEMENT: LiteralString = _CALL + "commit_statement(" + _ENTRIES + ", " + _MAIL + ")"
+# Answers, never fails: an error would end the transaction that it is asked in.
+_MAY_COMMIT: LiteralString = """
+select count(*) = 2 from pg_proc p
+where p.pronamespace = to_regnamespace('ratchet') and p.proname in ('commit_statement', 'is_key_held')
+  and has_schema_privilege(p.pronamespace, 'usage') and has_function_privilege(p.oid, 'execute')
+"""
 
 
 async def claim_runs(
@@ -124,8 +132,37 @@ async def commit_batch(lease: UUID, lease_seconds: int, entries: Sequence[Entry]
     mails = [(entry.run_id, entry.mail) for entry in entries if entry.mail]
     if not mails:
         return await db.fetch(_COMMIT, columns, Verdict)
-    told = (settings().event_days, list(settings().event_sinks))
-    return await db.fetch(_COMMIT_WITH_MAIL, (*columns, *write_mail(mails), *told), Verdict)
+    return await db.fetch(_COMMIT_WITH_MAIL, (*columns, *_write_mails(mails)), Verdict)
+
+
+async def commit_statement(connection: db.Connection, lease: UUID, lease_seconds: int, entry: Entry) -> Verdict:
+    """Add the entry to the transaction that is open on this connection to our database, of whatever login.
+
+    Raises, so that nothing can be committed there any more, if its run is not held at its base.
+    """
+    columns = _write_entries(lease, lease_seconds, [entry])
+    mail = _write_mails([(entry.run_id, entry.mail or Mail())])
+    cursor = AsyncCursor(connection, row_factory=class_row(Verdict))
+    [verdict] = await (await cursor.execute(_COMMIT_STATEMENT, (*columns, *mail))).fetchall()
+    return verdict
+
+
+async def shares_database(connection: db.Connection) -> bool:
+    """Whether a transaction that is open here, of whatever login, can commit our steps: it is in our own database.
+
+    Names and addresses say little about that (poolers, aliases, copies); that a lock taken there is met here says all.
+    """
+    cursor = AsyncCursor(connection, row_factory=scalar_row)
+    if not await (await cursor.execute(_MAY_COMMIT)).fetchone():
+        return False
+    key = secrets.randbits(63)
+    async with db.connection() as own, own.transaction():
+        await own.execute("select pg_advisory_xact_lock(%s)", (key,))
+        return bool(await (await cursor.execute("select ratchet.is_key_held(%s)", (key,))).fetchone())
+
+
+def _write_mails(mails: Sequence[tuple[UUID, Mail]]) -> tuple[Any, ...]:
+    return (*write_mail(mails), settings().event_days, list(settings().event_sinks))
 
 
 def _write_entries(lease: UUID, lease_seconds: int, entries: Sequence[Entry]) -> tuple[Any, ...]:

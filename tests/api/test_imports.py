@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from lib import store
+from tests.api.client import Client
 from tests.api.conftest import StartRun
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +30,7 @@ HEAVY = (
     "sqlglot",
     "lib.calls",
     "lib.dsl",
+    "pgparse",
     "lib.engine.reactor",
 )
 
@@ -93,6 +95,8 @@ def test_an_api_file_imports_nothing_heavy_and_keeps_to_its_budget(file: str):
 @pytest.mark.parametrize(
     ("file", "path"),
     [
+        ("db_ask", "/db/documents?collection=notes"),
+        ("db_query", "/db/queries"),
         ("health", "/health"),
         ("runs", "/runs"),
         ("run", "/runs/{run}"),
@@ -109,6 +113,12 @@ async def test_reading_loads_nothing_heavy(start: StartRun, file: str, path: str
     run = await start()
     await store.cancel_run(UUID(run["id"]))  # a stream of it ends
     found = load(file, "GET", path.format(run=run["id"], workflow=run["workflow_id"]))
+    assert found["status"] == 200
+    assert heavy(found["ended"]) == set()
+
+
+async def test_the_tables_are_shown_without_a_parser(tool: Client):
+    found = load("db_query", "GET", "/db/schema")
     assert found["status"] == 200
     assert heavy(found["ended"]) == set()
 
