@@ -15,10 +15,11 @@ import pytest
 from lib import calls, db, migrate
 from lib.config import settings
 from lib.dev.postgres import Server
-from tests.pooler import PGBOUNCER, Pooler, run_pooler
+from tests.pooler import PGBOUNCER, run_pooler
 from tests.service import Service
 
 type Configure = Callable[..., None]
+type Reach = Callable[[str], str]
 
 # As many as a small plan of a provider gives one database.
 POOL_SIZE = 15
@@ -34,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where a pooler was asked for, tests without a database would only say again what they said before."""
     if config.getoption("--pooled"):
-        mine = {item for item in items if "pooler" in getattr(item, "fixturenames", ())}
+        mine = {item for item in items if "reach" in getattr(item, "fixturenames", ())}
         config.hook.pytest_deselected(items=[item for item in items if item not in mine])
         items[:] = [item for item in items if item in mine]
 
@@ -61,15 +62,15 @@ def template(server: Server) -> str:
 
 
 @pytest.fixture(scope="session")
-def pooler(request: pytest.FixtureRequest, server: Server) -> Iterator[Pooler | None]:
-    """What stands between the tests and their databases: nothing, unless it is asked for."""
+def reach(request: pytest.FixtureRequest, server: Server) -> Iterator[Reach]:
+    """From a database's own URL to the one that tests use: the same, unless a pooler was asked for."""
     if not request.config.getoption("--pooled"):
-        yield None
+        yield str
     elif PGBOUNCER is None:
         pytest.skip("pgbouncer not found: not run")
     else:
-        with run_pooler(server, pool_size=POOL_SIZE) as running:
-            yield running
+        with run_pooler(server, pool_size=POOL_SIZE) as pooler:
+            yield pooler.url
 
 
 @pytest.fixture
@@ -82,9 +83,9 @@ def direct_url(server: Server, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(direct_url: str, pooler: Pooler | None) -> str:
+def database_url(direct_url: str, reach: Reach) -> str:
     """The URL of the same database as everybody reaches it."""
-    return pooler.url(direct_url) if pooler else direct_url
+    return reach(direct_url)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -23,16 +24,17 @@ from lib.dev.postgres_home import choose_account, find_shelter
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin:{os.environ.get('PATH', '')}")
 PATIENCE_SECONDS = 15.0
-USER = "pooled"
 
+# Who logs in here logs in there, with the same password.
 CONFIG = """
 [databases]
-* = {server}
+* = host=127.0.0.1 port={server_port} auth_user={user}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
-auth_type = any
+auth_type = scram-sha-256
+auth_file = {users}
 admin_users = {user}
 pool_mode = transaction
 default_pool_size = {pool_size}
@@ -43,6 +45,8 @@ max_client_conn = {max_clients}
 # Ends with our end of its stdin, however we ended.
 GUARD = '"$0" -q "$1" & pooler=$!; read -r _; kill $pooler; wait $pooler'
 
+_ports: set[int] = set()
+
 
 @dataclass(frozen=True)
 class Pooler:
@@ -51,42 +55,53 @@ class Pooler:
     port: int
 
     def url(self, direct: str) -> str:
-        """The same database, through it."""
-        return f"postgresql://{USER}@127.0.0.1:{self.port}/{conninfo_to_dict(direct)['dbname']}"
+        """The same database and login, through it."""
+        parts = urlsplit(direct)
+        return urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{self.port}"))
 
 
 @contextmanager
 def run_pooler(server: Server, *, pool_size: int, max_clients: int = 1000) -> Iterator[Pooler]:
-    """A pooler of one's own, with so many connections for each database; like Postgres, it refuses to run as root."""
-    account = choose_account()
-    with tempfile.TemporaryDirectory(prefix="pooler-", dir=find_shelter(account)) as folder:
-        port = _free_port()
-        config = Path(folder, "pgbouncer.ini")
-        direct = conninfo_to_dict(server.url("postgres"))
-        del direct["dbname"]  # every database by its own name
-        config.write_text(
-            CONFIG.format(
-                server=make_conninfo(**direct), port=port, pool_size=pool_size, max_clients=max_clients, user=USER
-            )
-        )
-        account.give(Path(folder))
-        with Path(folder, "log").open("wb") as log:
+    """A pooler of one's own, with so many connections for each login to each database."""
+    account = choose_account()  # like Postgres, it refuses to run as root
+    with tempfile.TemporaryDirectory(prefix="pooler-", dir=find_shelter(account)) as name:
+        folder, port = Path(name), _free_port()
+        _configure(folder, server, listen_port=port, pool_size=pool_size, max_clients=max_clients)
+        account.give(folder)
+        with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", GUARD, str(PGBOUNCER), config],
+                ["/bin/sh", "-c", GUARD, str(PGBOUNCER), folder / "pgbouncer.ini"],
                 stdin=subprocess.PIPE, stdout=log, stderr=log,
                 user=account.uid, group=account.gid, extra_groups=account.groups,
             )  # fmt: skip
         try:
-            _wait_for_port(port, Path(folder, "log"))
+            _wait_for_port(port, folder / "log")
+            _ports.add(port)
             yield Pooler(port)
         finally:
+            _ports.discard(port)
             process.communicate(timeout=PATIENCE_SECONDS)
+
+
+def _configure(folder: Path, server: Server, *, listen_port: int, pool_size: int, max_clients: int) -> None:
+    owner = conninfo_to_dict(server.url("postgres"))
+    (folder / "users").write_text(f'"{owner["user"]}" "{owner["password"]}"\n')
+    (folder / "pgbouncer.ini").write_text(
+        CONFIG.format(
+            server_port=server.port,
+            port=listen_port,
+            user=owner["user"],
+            users=folder / "users",
+            pool_size=pool_size,
+            max_clients=max_clients,
+        )
+    )
 
 
 async def forget_sessions(url: str) -> None:
     """From now on every transaction through this URL meets a new session; a direct URL has no pooler to tell."""
     where = conninfo_to_dict(url)
-    if where.get("user") == USER:
+    if int(where["port"] or 0) in _ports:
         console = make_conninfo(url, dbname="pgbouncer")
         async with await psycopg.AsyncConnection.connect(console, autocommit=True) as conn:
             await conn.execute(f"RECONNECT {where['dbname']}".encode())
