@@ -62,7 +62,7 @@ def url(small: Server) -> Iterator[str]:
 @pytest.fixture
 async def api(url: str, configure: Configure, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     """A client of a deployment that has this database for everything, and that loses no time where there is none."""
-    monkeypatch.setattr(db, "_CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(db, "_CONNECT_SECONDS", 0.1)
     use(configure, url)
     rates.forget()
     async with embedding_model(configure):

@@ -47,14 +47,20 @@ def previous(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def database(server: Server, previous: Path, reach: Reach, configure: Configure) -> Iterator[str]:
-    """A database that the release before has made."""
-    url = server.create_database("upgraded")
+def make_database(server: Server, previous: Path, name: str) -> str:
+    """A new database as the release before makes it; its URL."""
+    url = server.create_database(name)
     subprocess.run(
         [sys.executable, "-m", "lib.migrate"],
         cwd=previous, env={"DATABASE_URL": url}, capture_output=True, check=True, timeout=60,
     )  # fmt: skip
+    return url
+
+
+@pytest.fixture
+def database(server: Server, previous: Path, reach: Reach, configure: Configure) -> Iterator[str]:
+    """A database that the release before has made."""
+    url = make_database(server, previous, "upgraded")
     configure(DATABASE_URL=reach(url))
     yield reach(url)
     server.drop_database("upgraded")
