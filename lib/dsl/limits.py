@@ -8,6 +8,7 @@ EXPANDED_TASKS = 5000  # with the tasks that functions and extensions add, where
 FUNCTION_DEPTH = 20
 REFERENCE_BYTES = 2000  # a row of an index of steps has room for 2,700
 VERSION_CHARACTERS = 255  # likewise, with the namespace and the name
+EVENT_NAME_BYTES = 1000  # of a source, an id or a type: two of them share a row of an index
 LISTENED_EVENTS = 10_000  # they are part of the state, which is written whole
 DOCUMENT_BYTES = 1_048_576
 DOCUMENT_EXPRESSIONS = 2000  # each different one takes a millisecond to compile

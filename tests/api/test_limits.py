@@ -89,6 +89,15 @@ def multiplied(count: int) -> dict[str, Any]:
     return document(tasks, use=use)
 
 
+def listening(count: int) -> dict[str, Any]:
+    return document([{"a": {"listen": {"to": {"one": {"with": {"type": "é" * (count // 2) + "x" * (count % 2)}}}}}}])
+
+
+def emitting(count: int) -> dict[str, Any]:
+    about = {"source": "/" + "x" * (count - 1), "type": "sold"}
+    return document([{"a": {"emit": {"event": {"with": about}}}}])
+
+
 DOCUMENTS: list[tuple[str, int, Make, str]] = [
     ("depth", limits.DOCUMENT_DEPTH, nested, "64 levels"),
     ("bytes", limits.DOCUMENT_BYTES, sized, "at most 1048576 bytes as JSON, this has 1048577"),
@@ -112,6 +121,8 @@ DOCUMENTS: list[tuple[str, int, Make, str]] = [
         lambda n: document([{"a": {"set": {"x": '${ "' + "a" * (n - 2) + '" }'}}}]),
         "10000",
     ),
+    ("type of an event that is waited for", limits.EVENT_NAME_BYTES, listening, "at most 1000 bytes, but has 1001"),
+    ("source of an event that is emitted", limits.EVENT_NAME_BYTES, emitting, "at most 1000 bytes, but has 1001"),
     ("wait", 36_500, lambda n: document([{"a": {"wait": {"days": n}}}]), "36500 days"),
     (
         "delay of a retry",
