@@ -39,6 +39,8 @@ ENTRIES = ("first", "left", "right", "last")
 AT_ONCE = 2
 # Between two steps an instance comes to about that many places to die at.
 PLACES = 16
+# About what it gets done before it dies: the work lasts, and does not pile up.
+RUNS_FOR_EACH = 0.4
 # Whoever is still alive by then has lost something that it waits for.
 INSTANCE_SECONDS = 30.0
 
@@ -100,17 +102,18 @@ class Fate:
 
 
 async def live(workflow_id: UUID, fate: Fate | None) -> None:
-    """One instance: start a run, take what others hold, and sweep until nothing is left."""
+    """One instance: take what others hold, and sweep until nothing is left."""
     async with db.connection() as conn:  # five deaths in a row without progress would end a run, and rightly so
         await conn.execute("update ratchet.runs set due_at = ratchet.clock(), claims = 0 where lease is not null")
     if fate:
-        await store.start_run(workflow_id, {}, "auto")
+        if fate.chance.random() < RUNS_FOR_EACH:
+            await store.start_run(workflow_id, {}, "auto")
         fate.lay(logins, "begin")
         fate.lay(wire, "_exchange")  # every message of the statement, COMMIT among them
         fate.lay(store, "commit_statement")
         fate.lay(writing.OpenWrite, "commit")
         fate.lay(store, "commit_batch")
-    sweeping.CLAIM_LIMIT = sweeping.MAX_HELD = 3  # with more, it would never get far into a step
+        sweeping.CLAIM_LIMIT = sweeping.MAX_HELD = 3  # with more, it would never get far into a step
     await sweeping.sweep_all(Reactor(), None)
 
 
@@ -119,9 +122,11 @@ def fork(seed: int, workflow_id: UUID, words: int | None) -> int:
     if pid := os.fork():
         return pid
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    signal.setitimer(signal.ITIMER_REAL, INSTANCE_SECONDS)
-    chance = random.Random(seed)
-    fate = Fate(chance, chance.randint(1, 4 * PLACES), words) if words is not None else None
+    fate = None
+    if words is not None:
+        signal.setitimer(signal.ITIMER_REAL, INSTANCE_SECONDS)
+        chance = random.Random(seed)
+        fate = Fate(chance, chance.randint(1, 4 * PLACES), words)
     code = 1
     try:
         asyncio.run(live(workflow_id, fate))
@@ -150,10 +155,12 @@ def rage(workflow_id: UUID, kills: int, seed: int) -> Counter[str]:
 
 
 async def publish() -> UUID:
-    """The workflow's id."""
+    """The workflow's id; a few runs of it are there to begin with."""
     compiled = dsl.compile_document(workflow())
     about = (compiled.namespace, compiled.name, compiled.version)
     published, _ = await store.publish_workflow(*about, workflow(), compiled.type, compiled.hash)
+    for _ in range(AT_ONCE):
+        await store.start_run(published.id, {}, "auto")
     await db.close()
     return published.id
 

@@ -5,11 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.engine.sql.ledger import Urls
 
 KILLS = 40
 
 
+@pytest.mark.timeout(180)
 def test_whoever_is_killed_between_two_statements_has_written_everything_or_nothing(root: Path, ledger: Urls):
     """By hand, a thousand: `python -m tests.engine.sql.killed`."""
     done = subprocess.run(
@@ -18,7 +21,7 @@ def test_whoever_is_killed_between_two_statements_has_written_everything_or_noth
         env={**os.environ, **ledger.environment},
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=170,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from lib import store
-from lib.dbtool import logins
+from lib.calls import sql as calls_sql
+from lib.dbtool import logins, writing
 from lib.dev.postgres import Server
 from lib.engine.reactor import Reactor
 from lib.engine.sweeping import sweep_all
+from lib.errors import QueryFailed
 from tests.conftest import Configure
 from tests.documents import document
 from tests.engine.sql.ledger import BOLTS, Urls, find, lines, run_sql, take, write
@@ -148,3 +150,21 @@ async def test_without_a_login_the_fault_names_the_setting(start, database: str,
     done = await run(start, run_sql("select 1"))
     assert done.error["type"] == f"{ERRORS}configuration"
     assert "DB_TOOL_READ_URL" in done.error["detail"]
+
+
+@pytest.mark.parametrize(("times", "status"), [(2, "completed"), (3, "failed")])
+async def test_a_write_that_the_server_undid_for_another_is_made_again(
+    start, database: str, monkeypatch: pytest.MonkeyPatch, times: int, status: str
+):
+    left = [QueryFailed("Deadlock detected.", sqlstate="40P01")] * times
+
+    async def open_write(*args: Any, **kwargs: Any) -> Any:
+        if left:
+            raise left.pop()
+        return await writing.open_write(*args, **kwargs)
+
+    monkeypatch.setattr(calls_sql, "open_write", open_write)
+    done = await run(start, take("bolt"))
+    assert done.status == status
+    if status == "failed":
+        assert (done.error["type"], done.error["status"]) == (f"{ERRORS}communication", 503)
