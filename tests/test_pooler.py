@@ -21,7 +21,7 @@ from lib.stream.poller import Poller
 from tests import documents
 from tests.conftest import Configure
 from tests.history import event_types, sql
-from tests.pooler import PATIENCE_SECONDS, PGBOUNCER, Pooler, run_pooler
+from tests.pooler import PATIENCE_SECONDS, PGBOUNCER, Pooler, forget_sessions, run_pooler
 from tests.service import Service
 from tests.stream.tools import next_write, read_all, read_frames, seqs_of, until_idle
 
@@ -184,3 +184,13 @@ async def test_many_clients_share_its_two_connections(pooled: str, direct_url: s
 async def test_what_a_session_leaves_would_be_found(untidy: str, leak: str, said: str):
     await sql(leak)
     assert said in await read_leftovers(untidy)
+
+
+async def test_a_moved_clock_reaches_only_new_sessions_and_there_are_some_when_asked_for(untidy: str, direct_url: str):
+    await sql("select 1")
+    async with await psycopg.AsyncConnection.connect(direct_url, autocommit=True) as direct:
+        [(name,)] = await (await direct.execute("select current_database()")).fetchall()
+        await direct.execute(f"alter database {name} set ratchet.now = '2040-01-01'".encode())
+    assert await sql("select extract(year from ratchet.clock())::int > 2039") == [(False,)]
+    await forget_sessions(untidy)
+    assert await sql("select extract(year from ratchet.clock())::int > 2039") == [(True,)]

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from lib import store
+from lib.dev.server import LocalPlatform
 from lib.engine import session
 from lib.engine.hold import CLAIMS_WITHOUT_PROGRESS
 from lib.engine.reactor import Reactor
@@ -102,3 +104,15 @@ async def test_a_platform_of_seconds_still_claims(start, service: Service):
     run_id = await start(document([{"quick": lasting(service.url, 2)}]))
     assert (await sweep_all(Reactor(), ends_in(10))).completed == 1
     assert (await store.get_run(run_id)).status == "completed"
+
+
+async def test_so_it_is_on_the_platform_itself(start, database: str, service: Service):
+    run_id = await start(document([{"slow": lasting(service.url, 100)}]))
+    env = {"DATABASE_URL": database, "RATCHET_ALLOW_ADDRESSES": "loopback"}
+    async with LocalPlatform(env=env, max_duration=60) as platform, httpx.AsyncClient(base_url=platform.url) as http:
+        for _ in range(CLAIMS_WITHOUT_PROGRESS + 2):
+            assert (await http.get("/sweep", timeout=30)).status_code == 200
+            await expire_leases()
+    detail = (await store.get_run(run_id)).error["detail"]
+    assert "may take 100 s" in detail
+    assert "ends after 60 s" in detail
