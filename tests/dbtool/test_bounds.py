@@ -38,7 +38,7 @@ async def test_each_of_three_pools_keeps_to_the_setting(tool: ToolDatabase, conf
             write(change, [number], expected_rows=1, seconds=10),
         )
 
-    async with await psycopg.AsyncConnection.connect(tool.owner, autocommit=True) as owner:
+    async with await psycopg.AsyncConnection.connect(tool.owner, autocommit=True, prepare_threshold=None) as owner:
         ours = owner.info.user
         everything = asyncio.gather(*(use(number) for number in range(1, 13)))
         most: dict[str, int] = {}
