@@ -48,6 +48,26 @@ async def test_a_change_in_place_is_refused_with_what_to_do_instead(direct_url: 
     assert named in complaint
 
 
+@pytest.mark.parametrize(
+    ("more", "result", "fine"),
+    [
+        ("p_more integer default null", "uuid", True),
+        ("p_more integer default 1, p_last text default ''", "uuid", True),
+        ("p_more integer default 1", "text", False),
+    ],
+)
+async def test_a_function_may_take_more_than_it_did_if_that_can_be_left_out(
+    direct_url: str, more: str, result: str, fine: bool
+):
+    before = await read_signatures(direct_url)
+    after = await change(
+        direct_url,
+        "drop function ratchet.first_id",
+        f"create function ratchet.first_id(p_at timestamptz, {more}) returns {result} language sql as 'select null::{result}'",
+    )
+    assert (complain(before, after) is None) is fine
+
+
 async def test_a_new_column_that_must_be_filled_is_refused(direct_url: str):
     before = await read_signatures(direct_url)
     after = await change(direct_url, "alter table ratchet.sweeps add column host text not null")
