@@ -60,11 +60,9 @@ async def test_a_function_may_take_more_than_it_did_if_that_can_be_left_out(
     direct_url: str, more: str, result: str, fine: bool
 ):
     before = await read_signatures(direct_url)
-    after = await change(
-        direct_url,
-        "drop function ratchet.first_id",
-        f"create function ratchet.first_id(p_at timestamptz, {more}) returns {result} language sql as 'select null::{result}'",
-    )
+    anew = f"create function ratchet.first_id(p_at timestamptz, {more}) returns {result}"
+    body = f"language sql as 'select null::{result}'"
+    after = await change(direct_url, "drop function ratchet.first_id", f"{anew} {body}")
     assert (complain(before, after) is None) is fine
 
 
