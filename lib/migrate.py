@@ -14,7 +14,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from lib.config import settings
-from lib.errors import NotConfigured, RatchetError
+from lib.errors import NotConfigured, RatchetError, Unavailable
 from lib.store.tool import admit_writer
 
 SQL = Path(__file__).parent.parent / "sql"
@@ -61,7 +61,17 @@ async def migrate(url: str, write_url: str = "") -> list[str]:
     """Apply what is missing and replace all functions; answers the names of the table files it ran.
 
     `write_url` is the database tool's write login: where it is one of this database, it may commit steps.
+    Raises Unavailable, with nothing changed, if a table stays locked for five seconds.
     """
+    try:
+        return await _migrate(url, write_url)
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as exc:
+        raise Unavailable(
+            "Another transaction holds a table that has to change: nothing was changed. End it, or try again."
+        ) from exc
+
+
+async def _migrate(url: str, write_url: str) -> list[str]:
     async with await psycopg.AsyncConnection.connect(url, connect_timeout=5, prepare_threshold=None) as conn:
         # A transaction-level lock: session locks leak through transaction-mode poolers.
         await conn.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))

@@ -7,8 +7,9 @@ from datetime import datetime
 from lib import calls, dsl
 from lib.config import settings
 from lib.dsl import faults
+from lib.engine.admission import effect_seconds
 from lib.engine.arrivals import Arrived
-from lib.engine.hold import Hold, effect_seconds
+from lib.engine.hold import Hold
 from lib.log import log
 from lib.store import StepRow
 from lib.store.values import encode

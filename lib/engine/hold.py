@@ -14,8 +14,8 @@ from uuid import UUID
 
 from lib import dsl
 from lib.calls import Transaction
-from lib.config import settings
 from lib.dsl import faults
+from lib.engine.admission import could_fit, fits_now, given_up, never_fits, too_long
 from lib.engine.arrivals import Arrivals, Arrived
 from lib.engine.mail import Mailbox, answer_fault, check_sent, read_answers, read_events
 from lib.engine.session import Session
@@ -25,7 +25,6 @@ from lib.store.values import encode
 
 # Five functions died with this run in their hands and nothing was committed: the sixth would, too.
 CLAIMS_WITHOUT_PROGRESS = 5
-DEFAULT_EFFECT_SECONDS = 60.0
 # A state is written at every commit of its run; past this it would slow its neighbours down.
 LARGEST_STATE_BYTES = 16 * 1024 * 1024
 
@@ -40,11 +39,7 @@ class Turn:
     starts: list[dsl.Effect] = field(default_factory=list)
     again: bool = False  # the machine has more to do: look at it again soon
     transaction: Transaction | None = None  # what the entry is committed through: a step's statement is in it
-
-
-def effect_seconds(effect: dsl.Effect) -> float:
-    """How long this effect may take: its own timeout, else a minute, if a minute fits an invocation."""
-    return effect.timeout_seconds or min(DEFAULT_EFFECT_SECONDS, settings().longest_effect_seconds)
+    lost: bool = False  # let go of the run without a word: its claim counts as one without progress
 
 
 def faulted_event(fault: dsl.Fault) -> str:
@@ -187,10 +182,8 @@ class Hold:
         return dsl.advance(self.document, self.state, arrivals, now=now)
 
     def _quarantine(self) -> dsl.Fault:
-        return faults.runtime(
-            f"Given up after {self.claimed.claims - 1} claims without progress: each function that took this run "
-            "ended before it could commit anything (killed, out of memory, or too slow)."
-        )
+        effects = dsl.open_effects(self.state) if self.state else ()
+        return given_up(self.claimed.claims - 1, effects, self.session)
 
     def _pause(self, now: datetime) -> Turn:
         """A long loop of pure tasks: others go on in between, and another invocation if this one ends."""
@@ -209,34 +202,48 @@ class Hold:
         assert self.state is not None  # noqa: S101  set by every move
         idle = [effect for effect in dsl.open_effects(self.state) if not self._under_way(effect)]
         admitted = self._admit(idle)
-        starts = [effect for effect in admitted if not effect.remote]
-        again = self._start_children([effect for effect in admitted if effect.remote], now)
+        starts = [effect for effect in admitted if not (effect.remote or never_fits(effect))]
+        again = self._answer_here([effect for effect in admitted if effect not in starts], now)
         if starts or self.running or again:
             entry = self._entry(status="running") if self._events or self.mailbox.pending else None
             return Turn(entry, starts, again)
-        return Turn(self._release([effect for effect in idle if not self._under_way(effect)], now))
+        idle = [effect for effect in idle if not self._under_way(effect)]
+        return Turn(None, lost=True) if self._is_stuck(idle) else Turn(self._release(idle, now))
 
     def _under_way(self, effect: dsl.Effect) -> bool:
         return effect.id in self.running or effect.id in self._arrivals or self.mailbox.started(effect)
 
-    def _start_children(self, effects: list[dsl.Effect], now: datetime) -> bool:
-        """Ask for them with the next entry; answers whether something has come back already."""
+    def _answer_here(self, effects: list[dsl.Effect], now: datetime) -> bool:
+        """Ask for children with the next entry, refuse calls that never fit; answers whether something came back."""
         assert self.state is not None  # noqa: S101  set by every move
         for effect in effects:
             try:
+                if not effect.remote:
+                    raise too_long(effect)
                 self.mailbox.start_child(self.document, self.state, effect)
             except dsl.Fault as fault:
                 self.receive(Arrived(*answer_fault(effect, fault, now)))
         return bool(self._arrivals)
 
     def _admit(self, idle: list[dsl.Effect]) -> list[dsl.Effect]:
-        """Which may start now: none while suspending, in manual mode those granted, only what fits the deadline."""
+        """Which may start now: only what fits the deadline."""
+        return [effect for effect in self._allow(idle) if fits_now(effect, self.session)]
+
+    def _allow(self, idle: list[dsl.Effect]) -> list[dsl.Effect]:
+        """Which may start as far as their run goes: none while suspending, in manual mode those granted."""
         if self.suspending or not idle or self.state is None:
             return []
-        if self.claimed.mode == "manual":
-            granted = {effect.id for effect in dsl.open_effects(self.state)[: self.grants]}
-            idle = [effect for effect in idle if effect.id in granted]
-        return [effect for effect in idle if self.session.fits(0.0 if effect.remote else effect_seconds(effect))]
+        if self.claimed.mode == "auto":
+            return idle
+        granted = {effect.id for effect in dsl.open_effects(self.state)[: self.grants]}
+        return [effect for effect in idle if effect.id in granted]
+
+    def _is_stuck(self, idle: list[dsl.Effect]) -> bool:
+        """Whether this claim came to nothing, as the next one will: the platform is quicker than the settings say."""
+        told = self.base != self.claimed.seq or self._events or self.mailbox.pending
+        allowed = self._allow(idle)
+        hopeless = allowed and not any(could_fit(effect, self.session) for effect in allowed)
+        return bool(hopeless and not told and not self.session.left)
 
     def _release(self, idle: list[dsl.Effect], now: datetime) -> Entry:
         """Nothing can be done now: say when, or after whose call, it goes on."""

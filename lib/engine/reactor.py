@@ -13,10 +13,11 @@ from uuid import UUID, uuid4
 
 from lib import dsl
 from lib.config import settings
+from lib.engine.admission import effect_seconds
 from lib.engine.clock import DatabaseClock
 from lib.engine.committing import Answer, commit, commit_with
 from lib.engine.effects import perform
-from lib.engine.hold import Hold, Turn, effect_seconds
+from lib.engine.hold import Hold, Turn
 from lib.engine.inbox import InboxReader
 from lib.engine.session import Session
 from lib.engine.sinks import Courier
@@ -56,12 +57,14 @@ class Reactor:
         self._effects = asyncio.Semaphore(MAX_EFFECTS)
         self._sessions: set[Session] = set()
         self.suspects = Suspects(self._holds, self._sessions)
+        self._longest_seconds = 0.0
         self._reader = InboxReader(self._mark)
         self._task: asyncio.Task[None] | None = None
 
     def open(self, deadline: datetime | None) -> Session:
         """A session for one invocation; close it when its runs are let go."""
         session = Session(deadline)
+        self._longest_seconds = session.longest_seconds = max(self._longest_seconds, session.longest_seconds)
         self._sessions.add(session)
         self._keep_running()
         return session
@@ -218,7 +221,7 @@ class Reactor:
         entry, verdict = turn.entry, answer.verdict if answer else None
         if self._holds.get(hold.run_id) is not hold:
             return
-        if entry and not (verdict and verdict.held):
+        if turn.lost or (entry and not (verdict and verdict.held)):
             self._drop(hold, "lost", None)
             return
         if answer and verdict:

@@ -12,7 +12,7 @@ from uuid import UUID
 from lib.engine.hold import Hold
 from lib.engine.session import Session
 
-# What kills its process mostly does so at once; what an instance was lost with, 200 slow effects perhaps, must go on soon.
+# What kills its process mostly does so at once; what an instance was lost with, 200 slow effects say, must go on soon.
 WATCH_SECONDS = 1.0
 
 

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from lib import db
 from lib.dbtool import logins
 from lib.dev.postgres import Server
-from tests.conftest import Configure
+from tests.conftest import Configure, Reach
 
 READER, WRITER, PASSWORD = "tool_reader", "tool_writer", "none-but-us"
 SCHEMA = Path(__file__).parent / "schema.sql"
@@ -60,10 +60,12 @@ def tool_template(server: Server, template: str, tool_roles: None) -> str:
 
 
 @pytest.fixture
-def tool_database(server: Server, tool_template: str, request: pytest.FixtureRequest) -> Iterator[ToolDatabase]:
+def tool_database(
+    server: Server, tool_template: str, reach: Reach, request: pytest.FixtureRequest
+) -> Iterator[ToolDatabase]:
     """A fresh copy of it; the settings do not know it yet."""
     name = f"tool_{abs(hash(request.node.nodeid)):x}"
-    yield _with_logins(server.create_database(name, template=tool_template))
+    yield _with_logins(reach(server.create_database(name, template=tool_template)))
     server.drop_database(name)
 
 
@@ -75,9 +77,9 @@ async def tool(tool_database: ToolDatabase, configure: Configure) -> AsyncIterat
 
 
 @pytest.fixture(scope="session")
-def kept_database(server: Server, tool_template: str) -> ToolDatabase:
+def kept_database(server: Server, tool_template: str, reach: Reach) -> ToolDatabase:
     """One copy for all tests that change nothing but sequences."""
-    return _with_logins(server.create_database("tool_kept", template=tool_template))
+    return _with_logins(reach(server.create_database("tool_kept", template=tool_template)))
 
 
 @pytest.fixture

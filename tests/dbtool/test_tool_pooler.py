@@ -13,9 +13,10 @@ from lib.errors import QueryFailed
 from tests.conftest import Configure
 from tests.dbtool.conftest import ToolDatabase
 from tests.dbtool.raw import raw
-from tests.test_pooler import PGBOUNCER, Pooler, pooler, read_leftovers
+from tests.pooler import PGBOUNCER, Pooler
+from tests.test_pooler import narrow, read_leftovers
 
-__all__ = ["pooler"]
+__all__ = ["narrow"]
 
 pytestmark = [
     pytest.mark.anyio,
@@ -24,9 +25,9 @@ pytestmark = [
 
 
 @pytest.fixture
-async def pooled_tool(tool_database: ToolDatabase, pooler: Pooler, configure: Configure) -> AsyncIterator[None]:
+async def pooled_tool(tool_database: ToolDatabase, narrow: Pooler, configure: Configure) -> AsyncIterator[None]:
     """Both logins through the pooler (which knows one user only), and no session may keep anything."""
-    url = pooler.url(tool_database.owner)
+    url = narrow.url(tool_database.owner)
     configure(DB_TOOL_READ_URL=url, DB_TOOL_WRITE_URL=url, DB_TOOL_ALLOW_SUPERUSER="on")
     yield
     await logins.close()

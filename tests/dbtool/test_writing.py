@@ -145,7 +145,8 @@ async def test_a_slow_write_is_stopped_and_changes_nothing(tool: ToolDatabase):
 
 async def test_a_connection_lost_before_the_commit_says_that_nobody_knows(tool: ToolDatabase):
     opened = await open_write(raw("update bikes set price = 7 where bike_id = 1"), (), seconds=5)
-    await one(tool, f"select pg_terminate_backend({opened.connection.info.backend_pid}, 5000)")
+    [(pid,)] = await (await opened.connection.execute("select pg_backend_pid()")).fetchall()
+    await one(tool, f"select pg_terminate_backend({pid}, 5000)")
     with pytest.raises(DatabaseDown, match="look whether it has happened") as lost:
         await opened.commit()
     assert lost.value.extra["outcome"] == "unknown"

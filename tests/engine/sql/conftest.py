@@ -8,7 +8,7 @@ import pytest
 from lib import db
 from lib.dbtool import logins
 from lib.dev.postgres import Server
-from tests.conftest import Configure
+from tests.conftest import Configure, Reach
 from tests.engine.sql.ledger import Urls, find, lay_out
 
 _names = (f"ledger_{number}" for number in itertools.count())
@@ -22,11 +22,11 @@ def ledger_template(server: Server, template: str) -> str:
 
 
 @pytest.fixture
-def ledger(server: Server, ledger_template: str) -> Iterator[Urls]:
+def ledger(server: Server, ledger_template: str, reach: Reach) -> Iterator[Urls]:
     """A fresh copy of it."""
     name = next(_names)
     server.create_database(name, template=ledger_template)
-    yield find(server, name)
+    yield find(reach(server.url(name)))
     server.drop_database(name)
 
 

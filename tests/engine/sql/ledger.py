@@ -46,9 +46,8 @@ class Urls:
         return {"DATABASE_URL": self.owner, "DB_TOOL_READ_URL": self.reader, "DB_TOOL_WRITE_URL": self.writer}
 
 
-def find(server: Server, name: str) -> Urls:
-    """The URLs of a database with a ledger."""
-    owner = server.url(name)
+def find(owner: str) -> Urls:
+    """The URLs of a database with a ledger, from its owner's."""
     reader, writer = (login_url(owner, role, password, "postgres") for role, password in PASSWORDS.items())
     return Urls(owner, reader, writer)
 
@@ -56,7 +55,7 @@ def find(server: Server, name: str) -> Urls:
 def lay_out(server: Server, name: str, template: str | None = None) -> Urls:
     """A new, migrated database with a ledger, and with logins that the setup and the migration made."""
     server.create_database(name, template=template)
-    urls = find(server, name)
+    urls = find(server.url(name))
     with psycopg.connect(urls.owner, autocommit=True) as conn:
         conn.execute(SCHEMA.encode())
     asyncio.run(set_up(urls.owner, WISHES, PASSWORDS))

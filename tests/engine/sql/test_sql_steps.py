@@ -109,7 +109,7 @@ async def test_a_copy_of_our_database_is_not_our_database(
 ):
     """It has our functions, our runs and our grants, too: a write there must not count as a step here."""
     server.create_database("elsewhere", template=ledger_template)
-    other = find(server, "elsewhere")
+    other = find(server.url("elsewhere"))
     try:
         configure(DB_TOOL_READ_URL=other.reader, DB_TOOL_WRITE_URL=other.writer)
         done = await run(start, take("bolt"))
