@@ -21,6 +21,7 @@ from lib.dbtool import model, relevance
 from lib.dbtool.catalog import read_catalog
 from lib.dbtool.guard import Statement
 from lib.dbtool.prompts import Proposal, add_refusal, describe, open_conversation, read_proposal
+from lib.dbtool.refusals import refused
 from lib.dbtool.samples import read_samples
 from lib.dsl import faults
 from lib.errors import Forbidden, QueryFailed, QueryRefused, RatchetError, Unavailable
@@ -142,8 +143,7 @@ def _sentence(error: RatchetError) -> str:
 
 
 def _no_sql(sentence: str) -> QueryRefused:
-    allowed = "Ask in other words, name the tables that are meant, or send SQL to /db/query."
-    return QueryRefused(sentence, code="no_acceptable_sql", allowed=allowed)
+    return refused("no_acceptable_sql", detail=sentence)
 
 
 async def call(arguments: Any, context: CallContext) -> Any:

@@ -12,11 +12,9 @@ from lib.config import settings
 from lib.dbtool import confirmations, dry_run, reading, writing
 from lib.dbtool.catalog import read_catalog
 from lib.dbtool.guard import Statement, judge
-from lib.errors import ConfirmationStale, Forbidden, QueryRefused, Unavailable, Unprocessable
+from lib.dbtool.refusals import CODES, refused, stale
+from lib.errors import Forbidden, QueryRefused, Unavailable, Unprocessable
 from lib.store.values import rfc3339
-
-# What the guard refuses because a catalog that is a minute old does not know it.
-_NEWS = frozenset({"function_as_attribute", "schema", "type"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +49,7 @@ async def run_query(request: QueryRequest, tell: Tell | None = None) -> dict[str
     async with recorded(request.caller_name, request.origin, request.sql, tell) as record:
         statement = await judge_query(request.sql, request.params)
         record.kind, record.statement = statement.kind, statement.text
-        scope = f"db:{statement.kind}"
+        scope = "db:write" if statement.changes else "db:read"
         if scope not in request.scopes:
             raise Forbidden(f"This key lacks the scope {scope}.", scope=scope)
         if statement.kind == "read":
@@ -67,15 +65,12 @@ async def judge_query(sql: str, params: Sequence[Any]) -> Statement:
     try:
         statement = await asyncio.to_thread(judge, sql, catalog)
     except QueryRefused as refusal:
-        if refusal.extra.get("code") not in _NEWS:
+        if not CODES[refusal.extra["code"]].by_catalog:
             raise
         statement = await asyncio.to_thread(judge, sql, await read_catalog(fresh=True))
     if len(params) != statement.parameters:
-        raise QueryRefused(
-            f"The statement takes {statement.parameters} parameters, but {len(params)} were sent.",
-            code="parameters",
-            allowed="As many params as the highest $n says, in that order.",
-        )
+        detail = f"The statement takes {statement.parameters} parameters, but {len(params)} were sent."
+        raise refused("parameters", detail=detail)
     return statement
 
 
@@ -90,7 +85,7 @@ async def _read(
     statement: Statement, request: QueryRequest, record: Record, max_rows: int, seconds: float
 ) -> dict[str, Any]:
     if request.confirm is not None:
-        raise QueryRefused("A read is not confirmed.", code="confirm_unused", allowed="The same without confirm.")
+        raise refused("confirm_unused", detail="A read is not confirmed.")
     found = await reading.read(statement, request.params, max_rows=max_rows, seconds=seconds)
     record.rows = found.row_count
     return {
@@ -106,9 +101,7 @@ async def _read(
 
 async def _dry_run(statement: Statement, request: QueryRequest, record: Record, seconds: float) -> dict[str, Any]:
     if request.confirm is not None:
-        raise QueryRefused(
-            "A dry run is not confirmed.", code="confirm_unused", allowed="The same with dry_run: false, or no confirm."
-        )
+        raise refused("confirm_unused", detail="A dry run is not confirmed.")
     found = await dry_run.dry_run(statement, request.params, seconds=seconds)
     record.verdict, record.rows = "dry_run", found.affected_rows
     token, confirmation = confirmations.issue(
@@ -136,17 +129,13 @@ async def _dry_run(statement: Statement, request: QueryRequest, record: Record, 
 
 async def _write(statement: Statement, request: QueryRequest, record: Record, seconds: float) -> dict[str, Any]:
     if request.confirm is None:
-        raise QueryRefused(
-            "A write is executed only with the confirm token of its own dry run.",
-            code="confirm_required",
-            allowed="The same with dry_run: true; then again with dry_run: false and the token it answered.",
-        )
+        raise refused("confirm_required")
     confirmation = confirmations.check(
         request.confirm, statement, request.params, caller=request.caller_name, now=record.began_at
     )
     # Before the write, never after it: a crash in between costs a dry run, the other order could write twice.
     if not await store.spend_confirmation(confirmation.id, confirmation.expires_at):
-        raise ConfirmationStale("This confirm token was used before: run the dry run again.", code="confirm_used")
+        raise stale("confirm_used")
     record.writing = True
     done = await writing.write(statement, request.params, expected_rows=confirmation.rows, seconds=seconds)
     record.rows = done.affected_rows

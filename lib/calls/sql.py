@@ -92,10 +92,10 @@ async def call(arguments: Any, context: CallContext) -> Any:
             statement = await judge_query(asked.sql, asked.params)
             record.kind, record.statement = statement.kind, statement.text
             await ending.enter_async_context(_line()[statement.kind])
+            if statement.changes and not asked.confirmed:
+                raise errors.Forbidden("A statement that writes needs `confirm: true` in the document.")
             if statement.kind == "read":
                 return await _read(statement, asked, record, seconds)
-            if not asked.confirmed:
-                raise errors.Forbidden("A statement that writes needs `confirm: true` in the document.")
             write = await _open(statement, asked, seconds)
             ending.push_async_callback(write.rollback)
             record.rows = write.affected_rows

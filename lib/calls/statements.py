@@ -75,7 +75,7 @@ def _mistakes(task: Asking) -> Iterator[dict[str, str]]:
         detail = f"the statement is refused ({code}, at character {position}): {exc.detail} Allowed: {allowed}"
         yield {"pointer": f"{task.pointer}/sql", "detail": detail}
         return
-    if statement.kind == "write" and not task.confirmed:
+    if statement.changes and not task.confirmed:
         yield {"pointer": task.pointer, "detail": "a statement that writes needs `confirm: true` beside it"}
     if miscounted := _miscounted(task, statement):
         yield {"pointer": f"{task.pointer}/params", "detail": miscounted}

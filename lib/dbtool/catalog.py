@@ -49,13 +49,15 @@ class Catalog:
     """The readable part of one database.
 
     `schemas` are in search order; `tables` are keyed by (schema, name); `functions` are the names of all functions
-    that are not the server's own; `types` are bare names of types that a cast may name, `domains` of those it may
-    not; `enums` maps an enum's bare name to its values.
+    that are not the server's own, `own_functions` those names among them that neither the server nor an extension
+    alone has given; `types` are bare names of types that a cast may name, `domains` of those it may not; `enums`
+    maps an enum's bare name to its values.
     """
 
     schemas: tuple[str, ...] = ()
     tables: Mapping[tuple[str, str], Table] = field(default_factory=dict)
     functions: frozenset[str] = frozenset()
+    own_functions: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
     domains: frozenset[str] = frozenset()
     enums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -105,9 +107,15 @@ order by n.nspname, c.relname, k.conname
 """
 
 _FUNCTIONS: LiteralString = """
-select distinct p.proname from pg_catalog.pg_proc p
+select p.proname, pg_catalog.bool_or(d.objid is null) and not exists (
+  select from pg_catalog.pg_proc b
+  where b.proname = p.proname and b.pronamespace = 'pg_catalog'::pg_catalog.regnamespace)
+from pg_catalog.pg_proc p
 join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+left join pg_catalog.pg_depend d
+  on d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'e'
 where n.nspname not in ('pg_catalog', 'information_schema')
+group by p.proname
 """
 
 # Composite types of tables and array types are not named in casts; a domain's check may call anything.
@@ -151,7 +159,8 @@ async def _read() -> Catalog:
     return Catalog(
         schemas=tuple(name for (name,) in schemas),
         tables=_tables(columns, keys),
-        functions=frozenset(name for (name,) in functions),
+        functions=frozenset(name for name, _ in functions),
+        own_functions=frozenset(name for name, is_own in functions if is_own),
         types=frozenset(name for name, _, _ in types) - domains,  # a name that is both is taken for the domain
         domains=domains,
         enums={name: tuple(values) for name, _, values in types if values},

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lib.dbtool.described import Answer, Described, Shape
+from lib.dbtool.described import MOST_CHARACTERS, Answer, Described, Shape
 from lib.dbtool.facts import Facts
 from lib.dbtool.logins import Connection
 from lib.dbtool.parts import VERBS, Cte, Parts, Target
@@ -40,6 +40,7 @@ async def change(
     max_rows: int,
     returning: tuple[Target, Facts] | None = None,
     longest: int | None = None,
+    most_characters: int = MOST_CHARACTERS,
 ) -> Change:
     """Execute a write in this transaction and answer at most `max_rows` rows, values cut to `longest` characters.
 
@@ -60,7 +61,7 @@ async def change(
     text = _wrapped(statement, parts, main, shape, wanted, longest)
     (first, *_), *_ = found = cells(await run(conn, text, described.values, described.value_types))
     total = int(found[0][1] or 0)
-    answer = Answer(shape.types, wanted, longest)
+    answer = Answer(shape.types, wanted, longest, most_characters)
     answer.add([row[2:] for row in found[: min(total, wanted)]] if shape.names else [])
     missing = bool(shape.names) and total > len(answer.rows)
     return Change(int(first or 0), list(shape.names), answer.rows, answer.truncated or missing)

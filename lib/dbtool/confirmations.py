@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.conninfo import conninfo_to_dict
 
 from lib.config import settings
-from lib.errors import ConfirmationStale, QueryRefused
+from lib.dbtool.refusals import refused, stale
 
 if TYPE_CHECKING:
     from lib.dbtool.guard import Statement
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 VALID = timedelta(minutes=10)
 _PURPOSE = b"confirmation of a dry-run write, 1"
 _LONGEST = 400
-_AGAIN = "Send the statement as a dry run again and confirm with the token that it answers."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +54,13 @@ def check(token: str, statement: "Statement", parameters: Sequence[Any], *, call
         content, signature = map(_decode, token[:_LONGEST].split("."))
     except ValueError:
         content, signature = b"", b""
-    if not hmac.compare_digest(signature, _sign(content, statement, parameters, caller)):
-        raise QueryRefused(
-            "The token was not issued for this statement, these parameters and this caller.",
-            code="confirm_mismatch",
-            allowed=_AGAIN,
-        )
+    genuine = hmac.compare_digest(signature, _sign(content, statement, parameters, caller))
+    if not genuine or token != f"{_encode(content)}.{_encode(signature)}":  # one proof has one spelling
+        raise refused("confirm_mismatch")
     name, rows, expires = json.loads(content)
     confirmation = Confirmation(name, rows, datetime.fromtimestamp(expires, UTC))
     if now >= confirmation.expires_at:
-        raise ConfirmationStale(
-            f"The token was valid for {VALID.seconds // 60} minutes. {_AGAIN}", code="confirm_expired"
-        )
+        raise stale("confirm_expired", f"The token was valid for {VALID.seconds // 60} minutes.")
     return confirmation
 
 

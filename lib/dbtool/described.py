@@ -1,5 +1,6 @@
 """A statement that the server has parsed and described, and its rows on their way to the caller."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from lib.dbtool.wire import Types, Values, describe
 if TYPE_CHECKING:
     from lib.dbtool.guard import Statement
 
-# An answer's characters; a function's own answer may have 4.5 MB on the platform.
+# An answer's characters as JSON; a function's own answer may have 4.5 MB on the platform.
 MOST_CHARACTERS = 4_000_000
 # What is held at once, here and by the server, which puts a whole FETCH together before it sends its first row.
 _BATCH_CHARACTERS = 4_000_000
@@ -77,13 +78,16 @@ def _position_as_sent(statement: "Statement", exc: psycopg.Error) -> int | None:
 class Answer:
     """Rows as they come in, until there are enough of them or they weigh too much."""
 
-    def __init__(self, types: Sequence[Type], max_rows: int, longest: int) -> None:
+    def __init__(
+        self, types: Sequence[Type], max_rows: int, longest: int, most_characters: int = MOST_CHARACTERS
+    ) -> None:
         self.rows: list[list[Any]] = []
         self.truncated = False
         self.full = False
         self._types = types
         self._max_rows = max_rows
         self._longest = longest
+        self._most_characters = most_characters
         self._characters = 0
 
     @property
@@ -94,8 +98,8 @@ class Answer:
     def add(self, batch: Sequence[Sequence[str | None]]) -> None:
         """Take what still fits."""
         for row in batch:
-            self._characters += sum(len(cell) for cell in row if cell is not None)
-            if len(self.rows) == self._max_rows or self._characters > MOST_CHARACTERS:
+            self._characters += sum(len(json.dumps(cell)) + 1 for cell in row)  # "€" has six more than in SQL
+            if len(self.rows) == self._max_rows or self._characters > self._most_characters:
                 self.truncated = self.full = True
                 return
             self.truncated |= any(is_cut(cell, self._longest) for cell in row)

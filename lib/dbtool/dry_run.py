@@ -15,10 +15,10 @@ from lib.dbtool.described import Answer, Described, describe_with
 from lib.dbtool.facts import Facts, read_facts
 from lib.dbtool.logins import Connection, transaction
 from lib.dbtool.parts import Parts, Target, find_clause, find_target, take_apart
-from lib.dbtool.preview import CHARACTERS, ROWS, rows_before
+from lib.dbtool.preview import CHARACTERS, MOST_CHARACTERS, ROWS, rows_before
 from lib.dbtool.reading import since
+from lib.dbtool.refusals import refused
 from lib.dbtool.wire import cells, run
-from lib.errors import QueryRefused
 
 if TYPE_CHECKING:
     from lib.dbtool.guard import Statement
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # More is a migration, to be made by somebody who watches it.
 MOST_AFFECTED_ROWS = 10_000
 _PLAN_CHARACTERS = 200_000
+_A_FEW_ROWS = 2  # that the one row of a table is changed is no news
 _MERGE_RETURNS_SINCE = 170000
 
 
@@ -61,8 +62,10 @@ async def dry_run(statement: "Statement", parameters: Sequence[Any], *, seconds:
         facts = await read_facts(conn, statement.target if target else None, statement.command)
         before = await rows_before(conn, statement, described, parts, target, facts) if target else None
         shown = _shown(conn, statement, target, facts, before)
-        done = await change(conn, statement, described, parts, max_rows=ROWS, returning=shown, longest=CHARACTERS)
+        limits = {"max_rows": ROWS, "longest": CHARACTERS, "most_characters": MOST_CHARACTERS}
+        done = await change(conn, statement, described, parts, returning=shown, **limits)
         check_size(done)
+        spares = await _spares_a_row(conn, statement, parts, target, facts, done)
         await run(conn, "set constraints all immediate")
     deleted = statement.command == "delete" and not described.shape.names
     before_rows = before.rows if before else done.rows if deleted else []
@@ -74,7 +77,10 @@ async def dry_run(statement: "Statement", parameters: Sequence[Any], *, seconds:
         triggers=facts.triggers,
         constraints=facts.constraints,
         cascades=facts.cascades,
-        warnings=list(_warnings(statement, parts, facts, before, done)),
+        warnings=[
+            *_warnings_of_reach(statement, spares),
+            *_warnings(statement, parts, facts, before, done),
+        ],
         ms=since(began),
     )
 
@@ -82,9 +88,9 @@ async def dry_run(statement: "Statement", parameters: Sequence[Any], *, seconds:
 def check_size(done: Change) -> None:
     """Refuse a write that changes more rows than anybody can look over."""
     if done.affected_rows > MOST_AFFECTED_ROWS:
-        raise QueryRefused(
-            f"The statement changes {done.affected_rows:,} rows.",
-            code="too_many_rows",
+        raise refused(
+            "too_many_rows",
+            detail=f"The statement changes {done.affected_rows:,} rows.",
             allowed=f"At most {MOST_AFFECTED_ROWS:,} rows in one statement: narrow its condition.",
         )
 
@@ -97,6 +103,31 @@ async def _plan(conn: Connection, statement: "Statement", described: Described) 
     rows = max((node.get("Plan Rows", 0) for node in (tree, *tree.get("Plans", []))), default=0)
     kept = tree if len(text or "") <= _PLAN_CHARACTERS else None
     return {"total_cost": tree.get("Total Cost"), "rows": rows, "tree": kept}
+
+
+async def _spares_a_row(
+    conn: Connection, statement: "Statement", parts: Parts, target: Target | None, facts: Facts, done: Change
+) -> bool:
+    """Whether the table has more rows than an UPDATE or DELETE has changed; true where that cannot be asked."""
+    asked = statement.command in ("update", "delete") and facts.columns.names
+    if target is None or not asked or any(cte.changes for cte in parts.ctes) or done.affected_rows < _A_FEW_ROWS:
+        return True
+    gone = statement.command == "delete"
+    most = 1 if gone else done.affected_rows + 1
+    rows = f"select 1 from {target.relation} limit {most}"  # noqa: S608  made of a statement that was judged
+    ((left,),) = cells(await run(conn, f"select pg_catalog.count(*) from ({rows}) as q"))  # noqa: S608
+    return int(left or 0) >= most
+
+
+def _warnings_of_reach(statement: "Statement", spares: bool) -> Iterator[str]:
+    """What comes before all else: that a write reaches further than its words may say."""
+    if not spares:
+        yield f"Every row of the table is {'deleted' if statement.command == 'delete' else 'changed'}."
+    if any(
+        [token.value for token in statement.tokens[place : place + 3]] == ["matched", "by", "source"]
+        for place in range(len(statement.tokens))
+    ):
+        yield "Rows that the source does not name are changed or deleted as well (WHEN NOT MATCHED BY SOURCE)."
 
 
 def _shown(
@@ -120,7 +151,8 @@ def _warnings(statement: "Statement", parts: Parts, facts: Facts, before: Answer
         yield "The rows before the change cannot be shown for this statement."
     if (before and before.truncated) or done.truncated:
         yield f"Not all rows and values are shown: at most {ROWS} rows, {CHARACTERS:,} characters each."
-    for name in facts.sequences:
+    defaults = statement.command != "update" or any(token.text.lower() == "default" for token in statement.tokens)
+    for name in facts.sequences if defaults else ():
         yield f"Values taken from the sequence {name} are not given back by the roll-back."
     if facts.triggers:
         yield "Triggers ran too: what they do outside this database is not undone."

@@ -93,7 +93,7 @@ async def read_facts(conn: Connection, target: tuple[str | None, str] | None, co
         constraints=[_constraint(*each) for each in found["constraints"] or [] if command != "delete"],
         cascades=[_cascade(command, *each) for each in found["referenced_by"] or [] if command != "insert"],
         rules=found["rules"] or [],
-        sequences=(found["sequences"] or []) if command in ("insert", "merge") else [],
+        sequences=(found["sequences"] or []) if command != "delete" else [],
     )
 
 

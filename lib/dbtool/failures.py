@@ -10,7 +10,9 @@ import psycopg
 from lib.errors import DatabaseDown, QueryFailed
 
 # Their primary messages name things and rules, never values: https://www.postgresql.org/docs/current/errcodes-appendix.html
-_PLAIN_CLASSES = frozenset({"0A", "21", "23", "25", "2B", "40", "42", "44", "53", "54", "55", "57"})
+_PLAIN = ("21", "23", "25", "2B", "40", "42501", "44", "53", "55", "57")
+# These do only where they point at a place in the statement: at run time, `to_tsquery(name)` quotes a name in one.
+_PLAIN_WITH_PLACE = ("0A", "42", "54")
 _AWAY = ("08", "53300", "57P01", "57P02", "57P03", "57P05")
 _MESSAGE_CHARACTERS = 300
 _TIMEOUT = "57014"
@@ -43,12 +45,12 @@ def too_slow(seconds: float) -> QueryFailed:
 
 
 def _sentence(exc: psycopg.Error, sqlstate: str) -> str:
-    """The primary message; outside the plain classes, quoted text in it is a value and is left out.
+    """The primary message; quoted text in it is a value and is left out, but for what is plain.
 
     `select secret::integer from …` would otherwise read the secret to whoever asks.
     """
     message = exc.diag.message_primary or "The database could not run the statement"
-    if sqlstate[:2] not in _PLAIN_CLASSES:
+    if not sqlstate.startswith(_PLAIN + (_PLAIN_WITH_PLACE if exc.diag.statement_position else ())):
         message = re.sub(r"""["'].*["']""", '"…"', message, flags=re.DOTALL)
     if sqlstate.startswith("42") and exc.diag.message_hint:
         message = f"{message}. {exc.diag.message_hint}"

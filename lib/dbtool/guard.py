@@ -24,7 +24,10 @@ _WRITES = ("insert", "update", "delete", "merge")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement that may run. `text` is what is executed: without EXPLAIN, whose options stand in `explain`."""
+    """A statement that may run. `text` is what is executed: without EXPLAIN, whose options stand in `explain`.
+
+    `changes` says whether `text` would change rows: the EXPLAIN of a write is a read, but one of the write login's.
+    """
 
     kind: Literal["read", "write"]
     command: Command
@@ -33,6 +36,7 @@ class Statement:
     tokens: tuple[Token, ...]
     target: tuple[str | None, str] | None
     parameters: int
+    changes: bool
 
 
 def judge(sql: str, catalog: "Catalog") -> Statement:
@@ -41,11 +45,17 @@ def judge(sql: str, catalog: "Catalog") -> Statement:
     A plain EXPLAIN of a write is a read, as it runs nothing. `target` is the table of the outermost write, or of the
     only one there is. `parameters` is the highest $n.
     """
+    from lib.dbtool.sizes import require_small
     from lib.dbtool.source import Source
 
     explain, lexed = split_explain(lex(sql))
-    command, tree, seen = _read(Source(lexed.text, lexed.tokens), lexed, catalog)
+    source = Source(lexed.text, lexed.tokens)
+    command, tree, seen = _read(source, lexed, catalog)
     writes = any(seen.commands[name] for name in _WRITES)
+    try:
+        require_small(tree, source)
+    except RecursionError:
+        raise source.refused("too_deep", 0) from None
     return Statement(
         kind="write" if writes and explain is None else "read",
         command=command,
@@ -54,6 +64,7 @@ def judge(sql: str, catalog: "Catalog") -> Statement:
         tokens=lexed.tokens,
         target=_target(command, tree),
         parameters=max((int(token.text[1:]) for token in lexed.tokens if token.kind == "parameter"), default=0),
+        changes=writes,
     )
 
 

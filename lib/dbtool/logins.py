@@ -78,14 +78,16 @@ _owners: WeakKeyDictionary[Connection, AsyncConnectionPool[Connection]] = WeakKe
 
 
 @asynccontextmanager
-async def transaction(login: Login, *, seconds: float, schemas: Sequence[str] = ()) -> AsyncIterator[Connection]:
-    """A transaction of this login that is rolled back unless the body commits; READ ONLY for the read login.
+async def transaction(
+    login: Login, *, seconds: float, schemas: Sequence[str] = (), read_only: bool = False
+) -> AsyncIterator[Connection]:
+    """A transaction of this login that is rolled back unless the body commits; always READ ONLY for the read login.
 
     `schemas` is the search path behind the server's own. After `seconds` by our clock, the server is told to stop
     and QueryFailed is raised, whatever the body waits for; DatabaseDown if there is no connection to be had.
     """
     with told():
-        conn = await begin(login, seconds=seconds, schemas=schemas)
+        conn = await begin(login, seconds=seconds, schemas=schemas, read_only=read_only)
         try:
             async with asyncio.timeout(seconds):
                 yield conn
@@ -95,13 +97,13 @@ async def transaction(login: Login, *, seconds: float, schemas: Sequence[str] = 
             await end(conn)
 
 
-async def begin(login: Login, *, seconds: float, schemas: Sequence[str] = ()) -> Connection:
+async def begin(login: Login, *, seconds: float, schemas: Sequence[str] = (), read_only: bool = False) -> Connection:
     """A connection of this login in a new transaction; give it to `end`, whatever happens."""
     try:
         async with asyncio.timeout(min(seconds, _BEGIN_SECONDS)):
             conn = await _take(login)
             try:
-                await conn.execute(_opening(conn, login, seconds, schemas))
+                await conn.execute(_opening(conn, seconds, schemas, read_only=read_only or login == "read"))
             except BaseException:
                 await end(conn)
                 raise
@@ -135,7 +137,7 @@ async def close() -> None:
         await _pools.pop(login).connections.close(timeout=1)
 
 
-def _opening(conn: Connection, login: Login, seconds: float, schemas: Sequence[str]) -> bytes:
+def _opening(conn: Connection, seconds: float, schemas: Sequence[str], *, read_only: bool) -> bytes:
     """BEGIN, our settings for this transaction only, and a query of our own, sent as one.
 
     Without that query a first statement of the caller's could still turn READ ONLY off. SET LOCAL rather than
@@ -156,7 +158,7 @@ def _opening(conn: Connection, login: Login, seconds: float, schemas: Sequence[s
         sql.SQL("; ")
         .join(
             [
-                sql.SQL("begin read only") if login == "read" else sql.SQL("begin read write"),
+                sql.SQL("begin read only") if read_only else sql.SQL("begin read write"),
                 sql.SQL("set local search_path = {}").format(sql.SQL(", ").join(map(sql.Identifier, path))),
                 *(sql.SQL("set local {} = {}").format(sql.Identifier(name), value) for name, value in wanted.items()),
                 sql.SQL("select 1"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ROWS = 20
 CHARACTERS = 1_000
+MOST_CHARACTERS = 1_500_000  # as JSON: what is shown twice, before and after, and with a plan, has to fit
 _CLAUSE_OF_MORE_TABLES = {"update": "from", "delete": "using"}
 
 
@@ -31,7 +32,7 @@ async def rows_before(
         "declare rows_before no scroll cursor for"  # noqa: S608  made of a statement that was judged
         f" select {shape.cut('q', CHARACTERS)} from ({query}) as q{shape.aliases()}"
     )
-    answer = Answer(shape.types, min(ROWS, shape.most_rows(CHARACTERS)), CHARACTERS)
+    answer = Answer(shape.types, min(ROWS, shape.most_rows(CHARACTERS)), CHARACTERS, MOST_CHARACTERS)
     await run(conn, "savepoint before_preview")
     try:
         await run(conn, declare, described.values, described.value_types)

@@ -8,14 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lib.dbtool.catalog import read_catalog
+from lib.dbtool.catalog import Catalog, read_catalog
 from lib.dbtool.described import MOST_CHARACTERS, Answer, Described, describe_with
-from lib.dbtool.logins import Connection, transaction
+from lib.dbtool.logins import Connection, Login, transaction
 from lib.dbtool.values import JSON, Type
 from lib.dbtool.wire import cells, run, run_all
+from lib.errors import QueryFailed
 
 if TYPE_CHECKING:
     from lib.dbtool.guard import Statement
+
+_DENIED = "42501"
+_CLOSED = "A table may have columns that are closed: name the columns you need; GET /db/schema lists those to read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +39,31 @@ class Rows:
 
 
 async def read(statement: "Statement", parameters: Sequence[Any], *, max_rows: int, seconds: float) -> Rows:
-    """The rows of a read, or of its plan when it is an EXPLAIN; at most `max_rows`, within `seconds`."""
+    """The rows of a read, or of its plan when it is an EXPLAIN; at most `max_rows`, within `seconds`.
+
+    Only the write login may have a write explained; its transaction is READ ONLY then, too.
+    """
     began = time.perf_counter()
-    schemas = (await read_catalog()).schemas
-    async with transaction("read", seconds=seconds, schemas=schemas) as conn:
-        described = await describe_with(conn, statement, parameters)
-        if statement.explain is not None:
-            return await _explain(conn, statement, described, began)
-        answer = await _fetch(conn, statement.text, described, max_rows)
+    catalog = await read_catalog()
+    login: Login = "write" if statement.changes else "read"
+    try:
+        async with transaction(login, seconds=seconds, schemas=catalog.schemas, read_only=True) as conn:
+            described = await describe_with(conn, statement, parameters)
+            if statement.explain is not None:
+                return await _explain(conn, statement, described, began)
+            answer = await _fetch(conn, statement.text, described, max_rows)
+    except QueryFailed as failure:
+        raise _with_advice(failure, statement, catalog) from None
     types = [each.name for each in described.shape.types]
     return Rows(list(described.shape.names), types, answer.rows, answer.truncated, since(began))
+
+
+def _with_advice(failure: QueryFailed, statement: "Statement", catalog: Catalog) -> QueryFailed:
+    """The failure; where a table may be read but not all of it, what to do about that."""
+    named = {token.value for token in statement.tokens}
+    if failure.extra.get("sqlstate") != _DENIED or not any(name in named for _, name in catalog.tables):
+        return failure
+    return QueryFailed(f"{failure.detail} {_CLOSED}", **failure.extra)
 
 
 def since(began: float) -> int:

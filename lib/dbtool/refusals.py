@@ -1,18 +1,23 @@
-"""Every reason why the guard refuses a statement: a stable code, its sentence, and what would be allowed instead."""
+"""Every reason why a statement is refused: a stable code, its sentence, and what would be allowed instead."""
 
 from typing import NamedTuple
 
-from lib.errors import QueryRefused
+from lib.errors import ConfirmationStale, QueryRefused
 
 
 class Reason(NamedTuple):
-    """Why a statement is refused, and what would be allowed instead: a sentence each."""
+    """Why a statement is refused, and what would be allowed instead: a sentence each.
+
+    `by_catalog` says that the catalog has a say in it: one read afresh may allow what an older one did not know.
+    """
 
     sentence: str
     allowed: str
+    by_catalog: bool = False
 
 
 _ASCII = "Outside quotes: ASCII letters, digits, underscores, blanks and line ends."
+_AGAIN = "The same with dry_run: true; then again with dry_run: false and the token it answered."
 _PLAIN_STRING = "Write the text as one plain string: '…', with '' for a quote in it."
 
 CODES: dict[str, Reason] = {
@@ -64,29 +69,69 @@ CODES: dict[str, Reason] = {
     "function": Reason(
         "This function is not on the list of functions without side effects.",
         "PostgreSQL's own functions that compute from their arguments, without a schema or with pg_catalog.",
+        by_catalog=True,
     ),
     "function_as_attribute": Reason(
-        "This is no known column, so PostgreSQL may take it for a function call.", "Columns of the tables named."
+        "This is no known column, so PostgreSQL may take it for a function call.",
+        "Columns of the tables named.",
+        by_catalog=True,
     ),
     "operator_name": Reason("Operators are not named with a schema.", "The operator itself: a + b."),
-    "type": Reason("Values are not cast to this type.", "PostgreSQL's ordinary types and the database's enums."),
+    "type": Reason(
+        "Values are not cast to this type.", "PostgreSQL's ordinary types and the database's enums.", by_catalog=True
+    ),
     "system_table": Reason("The system's own tables are not read.", "Application tables and information_schema."),
-    "schema": Reason("This schema is not one that can be read here.", "Tables of the application's schemas."),
+    "schema": Reason(
+        "This schema is not one that can be read here.", "Tables of the application's schemas.", by_catalog=True
+    ),
     "read_only_schema": Reason("information_schema is only read.", "Writes to the application's tables."),
     "no_condition": Reason("An UPDATE or DELETE without WHERE changes every row.", "A WHERE on the table's columns."),
     "constant_condition": Reason(
         "This condition is the same for every row of the table, or can be.",
         "A condition that compares columns of the changed table with something else, and no OR beside it.",
+        by_catalog=True,
     ),
     "parsers_disagree": Reason(
         "Two independent parsers do not read this statement alike.", "The same, written in simpler SQL."
     ),
-    "too_large": Reason("This call makes a text of more than a million characters.", "A smaller number."),
+    "too_large": Reason(
+        "The constants of this statement make values of more than a million characters.", "Smaller numbers."
+    ),
     "too_slow": Reason("Judging this statement takes too long.", "A shorter or flatter statement."),
+    # How it is sent, tried and confirmed
+    "parameters": Reason(
+        "The parameters are not those that the statement takes.",
+        "One value in `params` for each of $1, $2 …, without U+0000 and halves of surrogate pairs.",
+    ),
+    "too_many_rows": Reason("The statement changes too many rows.", "A narrower condition."),
+    "confirm_required": Reason("A write is executed only with the confirm token of its own dry run.", _AGAIN),
+    "confirm_unused": Reason("Nothing is confirmed here.", "The same without confirm; a write with dry_run: false."),
+    "confirm_mismatch": Reason(
+        "The token was not issued for this statement, these parameters and this caller.", _AGAIN
+    ),
+    "confirm_expired": Reason("The token is too old.", _AGAIN),
+    "confirm_used": Reason("This confirm token was used before.", _AGAIN),
+    "rows_changed": Reason("The statement would now change another number of rows: nothing was changed.", _AGAIN),
+    "no_acceptable_sql": Reason(
+        "The model has written no statement that may run.",
+        "Ask in other words, name the tables that are meant, or send SQL to /db/query.",
+    ),
 }
 
 
-def refused(code: str, position: int, detail: str | None = None) -> QueryRefused:
-    """The refusal `code` at `position`: characters from 1 in the text as sent; `detail` replaces its sentence."""
+def refused(
+    code: str, position: int | None = None, detail: str | None = None, *, allowed: str | None = None
+) -> QueryRefused:
+    """The refusal `code`, at `position` where one is to blame: characters from 1 in the text as sent.
+
+    `detail` and `allowed` replace its own sentences.
+    """
     reason = CODES[code]
-    return QueryRefused(detail or reason.sentence, code=code, position=position, allowed=reason.allowed)
+    where = {} if position is None else {"position": position}
+    return QueryRefused(detail or reason.sentence, code=code, **where, allowed=allowed or reason.allowed)
+
+
+def stale(code: str, detail: str | None = None) -> ConfirmationStale:
+    """What has become of a confirmation that was good once; `detail` replaces the sentence of its code."""
+    reason = CODES[code]
+    return ConfirmationStale(detail or reason.sentence, code=code, allowed=reason.allowed)

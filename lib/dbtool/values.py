@@ -10,8 +10,8 @@ from typing import Any
 from psycopg import postgres
 
 from lib.dbtool.logins import Connection
+from lib.dbtool.refusals import refused
 from lib.dbtool.wire import cells, run
-from lib.errors import QueryRefused
 from lib.json_text import MAX_DEPTH, is_deeper_than
 
 # Nobody reads more of one value, and a program that needs more asks for it in parts: substr(…).
@@ -148,10 +148,8 @@ def _array(text: str, element: int) -> Any:
 def encode(parameters: Sequence[Any], types: Sequence[Type]) -> list[bytes | None]:
     """JSON values as the server reads them for the types it has inferred; raises QueryRefused for what is no text."""
     if len(parameters) != len(types):
-        raise QueryRefused(
-            f"The statement takes {len(types)} parameters and {len(parameters)} were sent.",
-            code="parameters",
-            allowed="One value in `params` for each of $1, $2 …",
+        raise refused(
+            "parameters", detail=f"The statement takes {len(types)} parameters and {len(parameters)} were sent."
         )
     texts = [_parameter(value, kind) for value, kind in zip(parameters, types, strict=True)]
     try:
@@ -159,11 +157,7 @@ def encode(parameters: Sequence[Any], types: Sequence[Type]) -> list[bytes | Non
     except UnicodeEncodeError:
         encoded = [b"\0"]
     if any(each is not None and b"\0" in each for each in encoded):
-        raise QueryRefused(
-            "A parameter holds a character that PostgreSQL cannot keep.",
-            code="parameters",
-            allowed="Text without U+0000 and without halves of surrogate pairs.",
-        )
+        raise refused("parameters", detail="A parameter holds a character that PostgreSQL cannot keep.")
     return encoded
 
 

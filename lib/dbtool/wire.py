@@ -15,8 +15,11 @@ from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import wait_async
 
 from lib.dbtool.logins import Connection
+from lib.dbtool.volume import limited
 
 _CANCEL_SECONDS = 2.0
+# The longest answer there is by rights: a batch of four million characters, of up to four bytes each.
+MOST_BYTES = 20_000_000
 
 type Values = Sequence[bytes | None]
 type Types = Sequence[int]
@@ -75,7 +78,7 @@ def cells(result: PGresult) -> list[list[str | None]]:
 
 
 async def _exchange(conn: Connection, *sends: Callable[[], None]) -> list[PGresult]:
-    """Send messages in one go and wait for the one result of each."""
+    """Send messages in one go and wait for the one result of each; QueryFailed if they weigh too much."""
     pgconn = conn.pgconn
     async with conn.lock:
         pgconn.enter_pipeline_mode()
@@ -83,7 +86,8 @@ async def _exchange(conn: Connection, *sends: Callable[[], None]) -> list[PGresu
             for send in sends:
                 send()
             pgconn.pipeline_sync()
-            results = await wait_async(_collect(pgconn, len(sends)), pgconn.socket)
+            steps = limited(_collect(pgconn, len(sends)), pgconn.socket, MOST_BYTES)
+            results = await wait_async(steps, pgconn.socket)
             pgconn.exit_pipeline_mode()
         except BaseException:
             await _abandon(conn)

@@ -19,8 +19,9 @@ from lib.dbtool.failures import fail, told, too_slow
 from lib.dbtool.logins import Connection
 from lib.dbtool.parts import take_apart
 from lib.dbtool.reading import since
+from lib.dbtool.refusals import stale
 from lib.dbtool.wire import run
-from lib.errors import ConfirmationStale, DatabaseDown
+from lib.errors import DatabaseDown, QueryFailed
 
 if TYPE_CHECKING:
     from lib.dbtool.guard import Statement
@@ -76,10 +77,10 @@ async def write(
     opened = await open_write(statement, parameters, seconds=seconds)
     try:
         if expected_rows is not None and opened.affected_rows != expected_rows:
-            raise ConfirmationStale(
+            raise stale(
+                "rows_changed",
                 f"The statement would now change {opened.affected_rows} rows, and its dry run said {expected_rows}:"
-                " nothing was changed. Run the dry run again.",
-                code="rows_changed",
+                " nothing was changed.",
             )
         await opened.commit()
     finally:
@@ -112,7 +113,7 @@ async def _commit(conn: Connection) -> None:
     try:
         async with asyncio.timeout(_COMMIT_SECONDS):
             await run(conn, "commit")
-    except (psycopg.Error, TimeoutError) as exc:
+    except (psycopg.Error, TimeoutError, QueryFailed) as exc:
         if isinstance(exc, psycopg.Error) and conn.info.transaction_status == TransactionStatus.IDLE:
             fail(exc)  # an answer of the server: a failed COMMIT has rolled back
         raise DatabaseDown(

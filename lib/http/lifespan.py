@@ -16,7 +16,7 @@ from lib.http.send import Send
 # never imported has nothing open, and importing it now would take longer than the platform waits.
 _CLOSERS = (
     ("lib.engine.reactor", "lib.engine"),
-    ("lib.calls", "lib.calls"),
+    ("lib.calls.registry", "lib.calls"),
     ("lib.dbtool.logins", "lib.dbtool.logins"),
     ("lib.db", "lib.db"),
 )

@@ -123,6 +123,12 @@ async def test_the_tables_are_shown_without_a_parser(tool: Client):
     assert heavy(found["ended"]) == set()
 
 
+async def test_a_statement_is_run_without_the_workflow_language(tool: Client):
+    found = load("db_query", "POST", "/db/query", '{"sql": "select 1"}')
+    assert found["status"] == 200
+    assert heavy(found["ended"]) == {"lib.calls", "pgparse", "sqlglot"}
+
+
 async def test_a_run_is_accepted_before_anything_heavy_is_loaded(start: StartRun):
     workflow = (await start())["workflow_id"]
     found = load("workflow_runs", "POST", f"/workflows/{workflow}/runs", "{}", RATCHET_AFTER_RESPONSE="on")

@@ -97,6 +97,7 @@ async def test_a_new_version_needs_the_scope_as_well(keys: None):
         (call("select 1; select 2"), "/sql", "(more_than_one_statement,"),
         (call("delete from t", confirm=True), "/sql", "(no_condition,"),
         (call("delete from t where id = 1"), "", "needs `confirm: true`"),
+        (call("explain delete from t where id = 1"), "", "needs `confirm: true`"),
         (call("with gone as (delete from t where id = 1 returning *) select * from gone"), "", "needs `confirm: true`"),
         (call("select $1::int", params=[1, 2]), "/params", "takes 1 parameters, but is given 2"),
         (call("select $1::int"), "/params", "takes 1 parameters, but is given 0"),

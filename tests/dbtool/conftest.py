@@ -1,5 +1,6 @@
 """A migrated database that holds the sample application too, and the tool's two least-privilege logins for it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,29 +8,20 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from lib import db
 from lib.dbtool import logins
+from lib.dbtool.setup import set_up
+from lib.dbtool.walls import Wishes
 from lib.dev.postgres import Server
 from tests.conftest import Configure, Reach
 
 READER, WRITER, PASSWORD = "tool_reader", "tool_writer", "none-but-us"
 SCHEMA = Path(__file__).parent / "schema.sql"
 
-GRANTS = """
-revoke temporary on database {database} from public;
-revoke create on schema public from public;
-revoke execute on all functions in schema rental from public;
-grant usage on schema rental to tool_reader, tool_writer;
-grant select on all tables in schema rental to tool_reader, tool_writer;
-revoke select on rental.members, rental.ledger from tool_reader, tool_writer;
-grant select (member_id, name, email, joined, plan, invited_by, preferences) on rental.members
-  to tool_reader, tool_writer;
-grant insert, update, delete on all tables in schema rental to tool_writer;
-grant usage on all sequences in schema rental to tool_writer;
-"""
+# The ledger may be written and not be read: the tests need one of these.
+SECRET = "revoke select on rental.ledger from tool_reader, tool_writer"
 
 
 @dataclass(frozen=True)
@@ -42,20 +34,15 @@ class ToolDatabase:
 
 
 @pytest.fixture(scope="session")
-def tool_roles(server: Server) -> None:
-    """The two logins, once for the whole server."""
-    with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
-        for role in (READER, WRITER):
-            conn.execute(sql.SQL("create role {} login noinherit password {}").format(sql.Identifier(role), PASSWORD))
-
-
-@pytest.fixture(scope="session")
-def tool_template(server: Server, template: str, tool_roles: None) -> str:
+def tool_template(server: Server, template: str) -> str:
     """The name of a database with the sample application and its grants; never connected to again."""
     name = "template_tool"
-    with psycopg.connect(server.create_database(name, template=template), autocommit=True) as conn:
+    url = server.create_database(name, template=template)
+    wishes = Wishes(read_role=READER, write_role=WRITER, schemas=("rental",))
+    with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(SCHEMA.read_bytes())
-        conn.execute(sql.SQL(GRANTS).format(database=sql.Identifier(name)))
+        asyncio.run(set_up(url, wishes, dict.fromkeys((READER, WRITER), PASSWORD)))
+        conn.execute(SECRET)
     return name
 
 

@@ -21,6 +21,6 @@ def raw(sql: str, *, explain: str | None = None) -> Any:
         dotted = after < len(tokens) and tokens[after].text == "."
         statement.target = (name.value, tokens[after + 1].value) if dotted else (None, name.value)
     changes = statement.command != "select" or any(cte.changes for cte in parts.ctes)
-    statement.kind = "write" if changes else "read"
+    statement.kind, statement.changes = "write" if changes else "read", changes
     statement.parameters = max((int(token.text[1:]) for token in tokens if token.kind == "parameter"), default=0)
     return statement

@@ -4,6 +4,8 @@ import psycopg
 import pytest
 
 from lib.dbtool.catalog import EMPTY, Column, ForeignKey, read_catalog
+from lib.dbtool.guard import judge
+from lib.errors import QueryRefused
 from tests.dbtool.conftest import ToolDatabase
 
 pytestmark = pytest.mark.anyio
@@ -71,3 +73,18 @@ async def test_it_is_kept_until_a_fresh_one_is_asked_for(tool: ToolDatabase):
 
 def test_nothing_is_known_in_the_empty_one():
     assert not any((EMPTY.schemas, EMPTY.tables, EMPTY.functions, EMPTY.types, EMPTY.domains, EMPTY.enums))
+
+
+async def test_it_knows_functions_that_are_nobodys_but_the_applications(tool: ToolDatabase):
+    await change(
+        tool,
+        "create function public.soundex(text) returns text language sql as 'select $1';"
+        " create function public.upper(bytea) returns text language sql as 'select null::text'",
+    )
+    catalog = await read_catalog(fresh=True)
+    assert {"soundex", "leave_mark"} <= catalog.own_functions
+    assert not catalog.own_functions & {"upper", "cosine_distance"}
+    with pytest.raises(QueryRefused) as caught:
+        judge("select soundex('x')", catalog)
+    assert caught.value.extra["code"] == "function"
+    assert judge("select upper('x'), soundx from t", catalog).kind == "read"

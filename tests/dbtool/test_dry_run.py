@@ -98,7 +98,7 @@ async def test_a_target_row_is_shown_once_however_often_it_is_joined(tool: ToolD
 
 
 async def test_only_columns_that_the_login_may_read_are_shown(tool: ToolDatabase):
-    done = await rehearse("update members set name = 'Ann', pin_hash = 'new' where member_id = 1")
+    done = await rehearse("update members set name = 'Ann' where member_id = 1")
     assert "pin_hash" not in done.before[0] | done.after[0]
     assert (done.before[0]["name"], done.after[0]["name"]) == ("Member 1", "Ann")
 
@@ -211,3 +211,35 @@ async def test_without_the_login_the_variable_is_named(tool: ToolDatabase, confi
     configure(DB_TOOL_WRITE_URL="")
     with pytest.raises(NotSetUp, match="DB_TOOL_WRITE_URL"):
         await rehearse("update bikes set price = 1 where bike_id = 1")
+
+
+@pytest.mark.parametrize(
+    ("sql", "warning"),
+    [
+        ("update bikes set price = price + 1 where price > 0", "Every row of the table is changed."),
+        ("update bikes b set model = 'x' where b.bike_id between 1 and 40", "Every row of the table is changed."),
+        ("delete from payments where amount < 1000", "Every row of the table is deleted."),
+        (
+            "merge into stations s using (values (1)) v(id) on s.station_id = v.id"
+            " when matched then update set slots = 4 when not matched then do nothing",
+            None,
+        ),
+        ("update bikes set price = price + 1 where bike_id > 1", None),
+        ("delete from payments where amount < 5", None),
+        ("delete from payments where amount < 0", None),
+    ],
+)
+async def test_a_write_that_spares_no_row_says_so_first(tool: ToolDatabase, sql: str, warning: str | None):
+    warnings = (await rehearse(sql)).warnings
+    assert warnings[:1] == [warning] if warning else not any("Every row" in each for each in warnings)
+
+
+async def test_a_merge_that_reaches_what_its_source_does_not_name_says_so_first(tool: ToolDatabase):
+    async with await psycopg.AsyncConnection.connect(tool.owner) as conn:
+        if conn.info.server_version < 170000:
+            pytest.skip("not run: WHEN NOT MATCHED BY SOURCE is of PostgreSQL 17")
+    done = await rehearse(
+        "merge into stations s using (values (1)) v(id) on s.station_id = v.id"
+        " when not matched by source then update set slots = 4"
+    )
+    assert "WHEN NOT MATCHED BY SOURCE" in done.warnings[0]

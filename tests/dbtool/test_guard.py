@@ -1,5 +1,6 @@
 """The guard: each hostile statement is refused for its own reason, and what stands beside it is not."""
 
+import gc
 import threading
 
 import pytest
@@ -171,6 +172,11 @@ def test_the_second_parser_never_writes_statements_to_the_log(caplog: pytest.Log
     with pytest.raises(QueryRefused):
         tree.view(Source(lexed.text, lexed.tokens), "vacuum secret_table")
     assert "secret_table" not in caplog.text
+
+
+def test_no_collection_walks_the_parsers_in_the_midst_of_a_decision():
+    judge("select 1", CATALOG)
+    assert gc.get_freeze_count() > len(tree._CLASSES)
 
 
 def test_heavy_parsers_are_imported_only_to_judge():
