@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lib.config import settings
 from lib.errors import Forbidden, InvalidDocument, Unprocessable
 from lib.http.bodies import WorkflowRow, read_model
+from lib.http.caller import Caller
 from lib.http.request import Request
 from lib.store import Workflow
 
@@ -34,12 +35,12 @@ async def read_submission(request: Request, *, replaces: Workflow | None = None)
     """
     body = await _read_body(request)
     if not isinstance(body, dict) or "definition" not in body:
-        document = await _compile(body, request)
+        document = await _compile(body, request.caller)
         _check_name(document, replaces, "/document/name")
         return Submission(document, document.type)
     row = read_model(WorkflowRow, body)
     try:
-        document = await _compile(_fill(row, replaces), request)
+        document = await _compile(_fill(row, replaces), request.caller)
     except InvalidDocument as exc:
         raise InvalidDocument(exc.detail, errors=[_move(error, row) for error in exc.extra["errors"]]) from None
     _check_row(row, document)
@@ -55,7 +56,7 @@ async def _read_body(request: Request) -> Any:
     return dsl.read(data, _YAML[0] if media_type in _YAML else media_type)
 
 
-async def _compile(definition: Any, request: Request) -> "dsl.Document":
+async def _compile(definition: Any, author: Caller) -> "dsl.Document":
     from lib import dsl
     from lib.calls import catalogs, functions, schemas, statements
 
@@ -68,7 +69,7 @@ async def _compile(definition: Any, request: Request) -> "dsl.Document":
     )
     asked = statements.find(document)
     for one in asked:
-        if one.scope not in request.caller.scopes:
+        if one.scope not in author.scopes:
             sentence = f"This key lacks the scope {one.scope}: the document has a `call: {one.function}`."
             raise Forbidden(sentence, scope=one.scope)
     await statements.check(document, asked)
