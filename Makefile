@@ -2,7 +2,7 @@
 VENV := .venv
 NEEDS := requirements.txt lib/dev/requirements.txt
 
-.PHONY: help dev demo test soak clean
+.PHONY: help dev demo test bench soak clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | while IFS='	' read -r name what; do printf '  make %-6s %s\n' "$$name" "$$what"; done
@@ -15,6 +15,10 @@ demo: $(VENV)/installed ## Watch three workflows run from start to end, then sto
 
 test: ## Check everything that CI checks
 	@exec .ci/run
+
+bench: $(VENV)/installed ## Measure all against its peers, into tests/bench/RESULTS.md (ARGS="--only latency" for a part)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@exec $(VENV)/bin/python -m tests.bench $(ARGS)
 
 soak: $(VENV)/installed ## Strike at random and check that nothing is lost (SECONDS= how long, SEED= which lots)
 	@exec $(VENV)/bin/python -m tests.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))

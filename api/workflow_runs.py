@@ -3,16 +3,16 @@
 from lib import engine, store
 from lib.http import App, Request, Response, Route, answer, deadline, needs, pages
 from lib.http.afterwards import afterwards
-from lib.http.bodies import StartRun, read_model
 from lib.http.idempotency import read_idempotency
 from lib.http.prefer import read_wait
 from lib.http.runs import show_run, wait_for_end
+from lib.http.start_body import read_start
 
 
 async def start(request: Request) -> Response:
     """202 at once, and the run goes on after the response; with `Prefer: wait=N`, 200 if it ends in time."""
-    body = read_model(StartRun, await request.json(empty={}))
-    idempotency = read_idempotency(request, body.model_dump())
+    body = read_start(await request.json(empty={}))
+    idempotency = read_idempotency(request, {"input": body.input, "mode": body.mode})
     run, replayed = await engine.start(request.values["id"], body.input, body.mode, idempotency=idempotency)
     request.noted["run_id"] = str(run.id)
     headers = {"location": f"/runs/{run.id}"}

@@ -64,7 +64,7 @@ async def connection() -> AsyncIterator[Connection]:
     try:
         async with asyncio.timeout(_QUERY_SECONDS), (await _open_pool()).connection() as conn:
             yield conn
-            _last_used[conn] = time.monotonic()
+            trust(conn)
     except psycopg.Error as exc:
         known = ERRORS.get(exc.sqlstate or "")
         if known:
@@ -117,16 +117,29 @@ def _make_pool() -> AsyncConnectionPool[Connection]:
     url = settings().database_url
     if not url:
         raise NotConfigured("Set DATABASE_URL to the connection string of your Postgres.")
+    return make_pool(url, settings().max_connections)
+
+
+def make_pool(url: str, size: int, **session: str) -> AsyncConnectionPool[Connection]:
+    """A pool of at most `size` connections, not open yet; `session` are libpq's words for each connection.
+
+    Whoever has used one of its connections says so with `trust`.
+    """
     return AsyncConnectionPool(
         url,
-        kwargs={"autocommit": True, "prepare_threshold": None, "connect_timeout": _CONNECT_SECONDS},
+        kwargs={"autocommit": True, "prepare_threshold": None, "connect_timeout": _CONNECT_SECONDS, **session},
         min_size=0,
-        max_size=settings().max_connections,
+        max_size=size,
         timeout=_CONNECT_SECONDS,
         reconnect_timeout=0,  # a waiting request gets its 503 in seconds; the next one tries again
         check=_check,
         open=False,
     )
+
+
+def trust(conn: Connection) -> None:
+    """Take this connection for alive for a few seconds: it has just answered."""
+    _last_used[conn] = time.monotonic()
 
 
 async def _check(conn: Connection) -> None:

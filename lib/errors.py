@@ -19,6 +19,7 @@ RatchetError 500
 │   └── QueryRefused
 ├── TooManyRequests 429
 ├── NotSetUp 501
+├── ModelFailed 502
 └── Unavailable 503
     ├── NotConfigured
     └── DatabaseDown
@@ -149,6 +150,12 @@ class NotSetUp(RatchetError):
     """This deployment has not been set up for that."""
 
     status = 501
+
+
+class ModelFailed(RatchetError):
+    """The language model did not answer, or not as it should."""
+
+    status = 502
 
 
 class Unavailable(RatchetError):

@@ -4,10 +4,15 @@ Never pass a secret, an input or an output: a log line names things, it does not
 """
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+
+# These tell of every URL and header they send, and the runtime writes what it is told; both may hold a secret.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 _bound: ContextVar[dict[str, Any] | None] = ContextVar("bound", default=None)
 

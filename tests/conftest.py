@@ -1,4 +1,8 @@
-"""One embedded Postgres per test process, one migrated template, a fresh clone of it for every test."""
+"""One embedded Postgres per test process, one migrated template, a fresh clone of it for every test.
+
+With `--pooled` every test that has a database, and no other, runs and reaches it through a PgBouncer in transaction
+mode; what by its nature needs a session of its own takes `direct_url`.
+"""
 
 import asyncio
 import itertools
@@ -11,11 +15,29 @@ import pytest
 from lib import calls, db, migrate
 from lib.config import settings
 from lib.dev.postgres import Server
+from tests.pooler import PGBOUNCER, run_pooler
 from tests.service import Service
 
 type Configure = Callable[..., None]
+type Reach = Callable[[str], str]
+
+# As many as a small plan of a provider gives one database.
+POOL_SIZE = 15
 
 _names = (f"test_{number}" for number in itertools.count())
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the command line choose how tests reach their databases."""
+    parser.addoption("--pooled", action="store_true", help="reach every test's database through a PgBouncer")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where a pooler was asked for, tests without a database would only say again what they said before."""
+    if config.getoption("--pooled"):
+        mine = {item for item in items if "reach" in getattr(item, "fixturenames", ())}
+        config.hook.pytest_deselected(items=[item for item in items if item not in mine])
+        items[:] = [item for item in items if item in mine]
 
 
 @pytest.fixture(scope="session")
@@ -39,13 +61,31 @@ def template(server: Server) -> str:
     return "template_ratchet"
 
 
+@pytest.fixture(scope="session")
+def reach(request: pytest.FixtureRequest, server: Server) -> Iterator[Reach]:
+    """From a database's own URL to the one that tests use: the same, unless a pooler was asked for."""
+    if not request.config.getoption("--pooled"):
+        yield str
+    elif PGBOUNCER is None:
+        pytest.skip("pgbouncer not found: not run")
+    else:
+        with run_pooler(server, pool_size=POOL_SIZE) as pooler:
+            yield pooler.url
+
+
 @pytest.fixture
-def database_url(server: Server, template: str) -> Iterator[str]:
-    """The URL of a fresh, migrated database."""
+def direct_url(server: Server, template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database, with no pooler in between."""
     name = next(_names)
     server.create_database(name, template=template)
     yield server.url(name)
     server.drop_database(name)
+
+
+@pytest.fixture
+def database_url(direct_url: str, reach: Reach) -> str:
+    """The URL of the same database as everybody reaches it."""
+    return reach(direct_url)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from lib import db, store
+from lib.config import settings
+from tests.pooler import forget_sessions
 
 
 async def sql(query: str, *params: Any) -> list[Any]:
@@ -23,6 +25,7 @@ async def move_clock(interval: str) -> None:
     [(name, later)] = await sql("select current_database(), (now() + %s::interval)::text", interval)
     await sql(f"alter database {name} set ratchet.now = '{later}'")
     await db.close()
+    await forget_sessions(settings().database_url)
 
 
 async def event_types(run_id: UUID) -> list[str]:

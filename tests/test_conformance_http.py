@@ -17,6 +17,7 @@ import pytest
 from lib import dsl
 from lib.dev.postgres import Server
 from lib.dev.server import LocalPlatform
+from tests.conftest import Reach
 from tests.dsl.gherkin import Scenario
 from tests.dsl.play import Play
 from tests.dsl.test_conformance import PETSTORE, check, kit, read
@@ -76,10 +77,10 @@ def log_in(user: str, password: str, given: str | None) -> tuple[int, Any]:
 
 
 @pytest.fixture(scope="module")
-def one_database(server: Server, template: str) -> Iterator[str]:
+def one_database(server: Server, template: str, reach: Reach) -> Iterator[str]:
     """The URL of a database for all scenarios, as a deployment has one."""
     server.create_database("conformance", template=template)
-    yield server.url("conformance")
+    yield reach(server.url("conformance"))
     server.drop_database("conformance")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from lib import migrate
 from lib.dev.postgres import Server
@@ -82,3 +83,21 @@ def test_a_database_it_cannot_reach_is_one_sentence(root: Path, url: str, senten
     assert done.stderr.startswith("migrate: ")
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_without_the_right_to_make_the_extension_all_else_is_made_and_it_says_so(
+    root: Path, server: Server, empty: str
+):
+    with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
+        conn.execute("create role small_owner login password 'x'")
+        conn.execute("alter database empty owner to small_owner")
+    try:
+        done = run_migrate(root, make_conninfo(empty, user="small_owner", password="x"))
+        assert done.returncode == 0
+        assert "0001_workflows" in done.stdout
+        reason = "this login may not create the extension pgvector"
+        assert done.stderr == f"migrate: no documents and no embeddings, because {reason}; all else works.\n"
+    finally:
+        server.drop_database("empty")
+        with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
+            conn.execute("drop role small_owner")

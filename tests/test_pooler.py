@@ -5,25 +5,15 @@ what a session leaves behind meets a stranger. Nothing cleans up here (no reset 
 """
 
 import asyncio
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lib import dsl, engine, migrate, store, stream
 from lib.dev.postgres import Server
-from lib.dev.postgres_home import choose_account, find_shelter
 from lib.engine.reactor import Reactor
 from lib.engine.sweeping import sweep_all
 from lib.stream.clock import Clock
@@ -31,29 +21,11 @@ from lib.stream.poller import Poller
 from tests import documents
 from tests.conftest import Configure
 from tests.history import event_types, sql
+from tests.pooler import PATIENCE_SECONDS, PGBOUNCER, Pooler, forget_sessions, run_pooler
 from tests.service import Service
 from tests.stream.tools import next_write, read_all, read_frames, seqs_of, until_idle
 
-PGBOUNCER = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin:{os.environ.get('PATH', '')}")
-PATIENCE_SECONDS = 15.0
 POOL_SIZE = 2
-
-CONFIG = """
-[databases]
-* = {server}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = {pool_size}
-server_reset_query =
-max_client_conn = 200
-"""
-
-# Ends with our end of its stdin, however we ended.
-GUARD = '"$0" -q "$1" & pooler=$!; read -r _; kill $pooler; wait $pooler'
 
 # PgBouncer itself carries these from client to client; everything else a session has set is a leak.
 CARRIED = {"application_name", "client_encoding", "DateStyle", "standard_conforming_strings", "TimeZone"}
@@ -73,46 +45,18 @@ pytestmark = [
 ]
 
 
-@dataclass(frozen=True)
-class Pooler:
-    """A PgBouncer that runs in front of the embedded Postgres."""
-
-    port: int
-
-    def url(self, direct: str) -> str:
-        """The same database, through it."""
-        return f"postgresql://pooled@127.0.0.1:{self.port}/{conninfo_to_dict(direct)['dbname']}"
-
-
 @pytest.fixture(scope="module")
-def pooler(server: Server) -> Iterator[Pooler]:
-    """A pooler of this test process's own; like Postgres, it refuses to run as root."""
-    account = choose_account()
-    with tempfile.TemporaryDirectory(prefix="pooler-", dir=find_shelter(account)) as folder:
-        port = free_port()
-        config = Path(folder, "pgbouncer.ini")
-        direct = conninfo_to_dict(server.url("postgres"))
-        del direct["dbname"]  # every database by its own name
-        config.write_text(CONFIG.format(server=make_conninfo(**direct), port=port, pool_size=POOL_SIZE))
-        account.give(Path(folder))
-        with Path(folder, "log").open("wb") as log:
-            process = subprocess.Popen(
-                ["/bin/sh", "-c", GUARD, PGBOUNCER, config],
-                stdin=subprocess.PIPE, stdout=log, stderr=log,
-                user=account.uid, group=account.gid, extra_groups=account.groups,
-            )  # fmt: skip
-        try:
-            wait_for_port(port, Path(folder, "log"))
-            yield Pooler(port)
-        finally:
-            process.communicate(timeout=PATIENCE_SECONDS)
+def narrow(server: Server) -> Iterator[Pooler]:
+    """A pooler with two connections for each database."""
+    with run_pooler(server, pool_size=POOL_SIZE) as running:
+        yield running
 
 
 @pytest.fixture
-async def untidy(pooler: Pooler, database: str, configure: Configure) -> str:
+async def untidy(narrow: Pooler, database: str, configure: Configure) -> str:
     """A fresh database that this process's settings and pool reach through the pooler."""
-    configure(DATABASE_URL=pooler.url(database), RATCHET_ALLOW_ADDRESSES="loopback")
-    return pooler.url(database)
+    configure(DATABASE_URL=narrow.url(database), RATCHET_ALLOW_ADDRESSES="loopback")
+    return narrow.url(database)
 
 
 @pytest.fixture
@@ -132,29 +76,11 @@ async def poller(pooled: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 
 
 @pytest.fixture
-def empty(server: Server, pooler: Pooler) -> Iterator[str]:
+def empty(server: Server, narrow: Pooler) -> Iterator[str]:
     """The URL, through the pooler, of a database that was never migrated."""
     server.create_database("pooled_empty")
-    yield pooler.url(server.url("pooled_empty"))
+    yield narrow.url(server.url("pooled_empty"))
     server.drop_database("pooled_empty")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for_port(port: int, log: Path) -> None:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.01)
-        else:
-            return
-    pytest.fail(f"pgbouncer did not start: {log.read_text()}")
 
 
 async def read_leftovers(url: str) -> list[str]:
@@ -234,10 +160,10 @@ async def test_a_stream_follows_a_run_to_complete(pooled: str, service: Service,
     assert seqs_of(seen) == list(range(1, seen[-1].id + 1))
 
 
-async def test_many_clients_share_its_two_connections(pooled: str, database: str):
+async def test_many_clients_share_its_two_connections(pooled: str, direct_url: str):
     async with asyncio.timeout(PATIENCE_SECONDS):
         await asyncio.gather(*(sql("select pg_sleep(0.01)") for _ in range(20)))
-        async with await psycopg.AsyncConnection.connect(database) as direct:
+        async with await psycopg.AsyncConnection.connect(direct_url) as direct:
             cursor = await direct.execute(
                 "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
             )
@@ -258,3 +184,13 @@ async def test_many_clients_share_its_two_connections(pooled: str, database: str
 async def test_what_a_session_leaves_would_be_found(untidy: str, leak: str, said: str):
     await sql(leak)
     assert said in await read_leftovers(untidy)
+
+
+async def test_a_moved_clock_reaches_only_new_sessions_and_there_are_some_when_asked_for(untidy: str, direct_url: str):
+    await sql("select 1")
+    async with await psycopg.AsyncConnection.connect(direct_url, autocommit=True) as direct:
+        [(name,)] = await (await direct.execute("select current_database()")).fetchall()
+        await direct.execute(f"alter database {name} set ratchet.now = '2040-01-01'".encode())
+    assert await sql("select extract(year from ratchet.clock())::int > 2039") == [(False,)]
+    await forget_sessions(untidy)
+    assert await sql("select extract(year from ratchet.clock())::int > 2039") == [(True,)]

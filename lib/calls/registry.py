@@ -28,6 +28,36 @@ async def _mcp(arguments: Any, context: CallContext) -> Any:
     return await call(arguments, context)
 
 
+async def _ask(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.asking import call
+
+    return await call(arguments, context)
+
+
+async def _embed(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.memory import embed
+
+    return await embed(arguments, context)
+
+
+async def _remember(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.memory import remember
+
+    return await remember(arguments, context)
+
+
+async def _recall(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.memory import recall
+
+    return await recall(arguments, context)
+
+
+async def _sql(arguments: Any, context: CallContext) -> Any:
+    from lib.calls.sql import call
+
+    return await call(arguments, context)
+
+
 async def _script(arguments: Any, context: CallContext) -> Any:
     from lib.calls.processes import script
 
@@ -40,7 +70,18 @@ async def _shell(arguments: Any, context: CallContext) -> Any:
     return await shell(arguments, context)
 
 
-_FUNCTIONS: Mapping[str, Call] = {"http": _http, "mcp": _mcp, "openapi": _openapi, "script": _script, "shell": _shell}
+_FUNCTIONS: Mapping[str, Call] = {
+    "ask": _ask,
+    "embed": _embed,
+    "http": _http,
+    "mcp": _mcp,
+    "openapi": _openapi,
+    "recall": _recall,
+    "remember": _remember,
+    "script": _script,
+    "shell": _shell,
+    "sql": _sql,
+}
 
 
 async def run(function: str, arguments: Any, context: CallContext) -> Any:

@@ -16,6 +16,7 @@ from lib.dev.terminal import Terminal
 PORT = 3000
 CRON_SECONDS = 60.0
 DATA = PROJECT / ".ratchet" / "postgres"
+QUERY = {"sql": "select name, places from countries_by_places order by places desc limit 5"}
 
 
 def main() -> None:
@@ -78,6 +79,8 @@ def _introduce(project: Project, run_id: str, terminal: Terminal, seconds: float
     body = json.dumps({"input": input_for(project), "mode": "auto"})
     start = f"-H 'Content-Type: application/json' -d '{body}'"
     database = "your DATABASE_URL" if os.environ.get("DATABASE_URL") else f"{DATA.relative_to(PROJECT)}, kept"
+    sample = "countries, places and visits in the schema atlas, for the database tool"
+    query = f"curl{key} {url}/db/query -H 'Content-Type: application/json' -d '{json.dumps(QUERY)}'"
     for line in (
         "",
         f"{terminal.paint('Ratchet', 'bold')} is at http://{url} after {seconds:.1f} s; Ctrl-C stops it.",
@@ -85,6 +88,7 @@ def _introduce(project: Project, run_id: str, terminal: Terminal, seconds: float
         f"  database  {database}",
         f"  examples  {', '.join(project.workflows)}; {project.service.url} answers what they call",
         "  sweep     every minute, as the platform's cron calls it",
+        *([f"  sample    {sample}"] if project.has_sample else []),
         "",
         "Try in another terminal:",
         "",
@@ -92,6 +96,7 @@ def _introduce(project: Project, run_id: str, terminal: Terminal, seconds: float
         f"  curl{key} {url}/runs/{run_id}",
         f"  curl -N{key} {url}/runs/{run_id}/stream",
         f"  curl{key} '{url}/runs?limit=5'",
+        *([f"  {query}"] if project.has_sample else []),
         "",
     ):
         terminal.say(line)

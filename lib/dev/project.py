@@ -14,6 +14,7 @@ from lib.config import read_settings
 from lib.dev.errors import DevError
 from lib.dev.functions import Log
 from lib.dev.postgres import Server
+from lib.dev.sample import open_sample
 from lib.dev.server import PROJECT, LocalPlatform
 from lib.dev.service import Service
 from lib.errors import NotConfigured
@@ -21,17 +22,20 @@ from lib.migrate import migrate
 
 EXAMPLES = PROJECT / "lib" / "examples"
 DATABASE = "ratchet"
+# Where one of these is set, the database tool is for that database; a sample is made only in our own.
+OWN_DATABASE = ("DATABASE_URL", "DB_TOOL_READ_URL", "DB_TOOL_WRITE_URL")
 REQUEST_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Project:
-    """What runs, and the names of the published examples."""
+    """What runs, the names of the published examples, and whether the database tool has its sample."""
 
     platform: LocalPlatform
     service: Service
     client: httpx.AsyncClient
     workflows: Sequence[str]
+    has_sample: bool
 
 
 @contextmanager
@@ -50,17 +54,19 @@ async def open_project(
     database_url: str, *, port: int, service_port: int, cron_seconds: float, log: Log
 ) -> AsyncIterator[Project]:
     """Migrate, serve and publish the examples; everything stops when the block ends."""
-    await _migrate(database_url)
+    sample = {} if any(os.environ.get(name) for name in OWN_DATABASE) else await open_sample(database_url)
+    await _migrate(database_url, (os.environ | sample).get("DB_TOOL_WRITE_URL", ""))
     env = {
         "DATABASE_URL": database_url,
         "RATCHET_ALLOW_ADDRESSES": os.environ.get("RATCHET_ALLOW_ADDRESSES", "loopback"),
+        **sample,
     }
     async with (
         Service(service_port) as service,
         LocalPlatform(env=env, port=port, cron_seconds=cron_seconds, log=log) as platform,
         httpx.AsyncClient(base_url=platform.url, headers=_authorization(), timeout=REQUEST_SECONDS) as client,
     ):
-        yield Project(platform, service, client, await _publish_examples(client))
+        yield Project(platform, service, client, await _publish_examples(client), bool(sample))
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, **options: Any) -> Any:
@@ -76,9 +82,9 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, **options: Any)
     raise DevError(f"{method} {path} answered {response.status_code}: {reason}")
 
 
-async def _migrate(url: str) -> None:
+async def _migrate(url: str, write_url: str) -> None:
     try:
-        await migrate(url)
+        await migrate(url, write_url)
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise DevError(f"The database that DATABASE_URL names cannot be used: {reason}.") from error

@@ -19,8 +19,8 @@ ENDPOINTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "mcp": (("transport", "http", "endpoint"),),
 }
 AUTHORITIES = ("oauth2", "oidc")
-# The functions of the language itself: no other can have their names.
-BUILT_IN = frozenset({"a2a", "asyncapi", "grpc", "http", "mcp", "openapi"})
+# The functions of the language itself, and those of the database tool: no other can have their names.
+BUILT_IN = frozenset({"a2a", "ask", "asyncapi", "embed", "grpc", "http", "mcp", "openapi", "recall", "remember", "sql"})
 PROCESSES = ("script", "shell")
 VARIABLE = re.compile(r"\{([^{}]+)\}")
 

@@ -10,8 +10,10 @@ from lib.dsl.checks import Checks
 from lib.dsl.endpoint_checks import check_authentication, check_endpoint
 from lib.dsl.expressions import is_expression
 from lib.dsl.models import HttpArguments
+from lib.dsl.sql_checks import check_sql
 from lib.dsl.structure import describe
 from lib.dsl.suggestions import did_you_mean
+from lib.dsl.tool_checks import TOOL_CALLS
 from lib.dsl.visibility import CALL, TASK, Scope
 
 MCP_METHODS = (
@@ -100,4 +102,6 @@ _CALLS: dict[str, Callable[[Checks, Any, str, Scope], None]] = {
     "http": check_http,
     "mcp": check_mcp,
     "openapi": check_openapi,
+    "sql": check_sql,
+    **TOOL_CALLS,
 }

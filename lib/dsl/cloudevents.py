@@ -11,6 +11,8 @@ from typing import Any
 from lib.dsl import faults
 
 TEXTS = ("id", "source", "type", "subject", "time", "datacontenttype", "dataschema")
+# By these the database finds an event.
+NAMES = ("source", "id", "type")
 ATTRIBUTES = ("specversion", *TEXTS, "data")
 _EXTENSION = re.compile(r"[a-z0-9]+", re.ASCII)
 _JSON = re.compile(r"(?:application|text)/(?:[^;]+\+)?json\b", re.IGNORECASE)

@@ -200,7 +200,7 @@ class Task:
     @property
     def lasting(self) -> bool:
         """Whether the task needs the world or the clock, so that each visit is worth an event."""
-        return isinstance(self.body, Call | Wait | Emit | Consume)
+        return isinstance(self.body, _LASTING)
 
     @property
     def origin(self) -> str:
@@ -211,6 +211,9 @@ class Task:
     def silent(self) -> bool:
         """Whether the task is only our way of running extensions, of which nobody needs to hear."""
         return self.kind == EXTENSION
+
+
+_LASTING = (Call, Wait, Emit, Consume)  # a tuple: a union is made anew, and searched more slowly, each time
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lib.dsl import cloudevents, cron, strategies
+from lib.dsl import cloudevents, cron, limits, strategies
 from lib.dsl.checks import Checks
 from lib.dsl.event_models import Correlation, EventFilter, Iterator, Schedule, Strategy
 from lib.dsl.expressions import escape, is_expression
@@ -115,6 +115,9 @@ def _check_attributes(checks: Checks, attributes: dict[str, Any], pointer: str) 
         if sentence := cloudevents.complaint(name, value):
             found = f", but is {describe(value)}" if known else nearest(name, cloudevents.ATTRIBUTES)
             checks.findings.add(f"{pointer}/{escape(name)}", f"`{name}` {sentence}{found}")
+        elif name in cloudevents.NAMES and (size := len(value.encode())) > limits.EVENT_NAME_BYTES:
+            sentence = f"`{name}` may have at most {limits.EVENT_NAME_BYTES} bytes, but has {size}"
+            checks.findings.add(f"{pointer}/{escape(name)}", sentence)
 
 
 def _placed(filters: list[Any], pointer: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from lib.dsl import limits
+
 _LABEL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?", re.ASCII)
 _NUMBER = r"(?:0|[1-9]\d*)"
 _PRE = rf"(?:{_NUMBER}|\d*[a-zA-Z-][0-9a-zA-Z-]*)"
@@ -27,6 +29,8 @@ def _label(text: str) -> str:
 def _version(text: str) -> str:
     if not _VERSION.fullmatch(text):
         raise ValueError("must be a semantic version like 1.0.0")
+    if len(text) > limits.VERSION_CHARACTERS:
+        raise ValueError(f"may have at most {limits.VERSION_CHARACTERS} characters, but has {len(text)}")
     return text
 
 

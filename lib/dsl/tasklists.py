@@ -99,6 +99,9 @@ class TaskLists:
                 continue
             name, value = next(iter(item.items()))
             place = f"{pointer}/{index}/{escape(name)}"
+            if (size := len(place.encode(errors="surrogatepass"))) > limits.REFERENCE_BYTES:
+                self.findings.add(f"{pointer}/{index}", limits.reference_sentence(size))
+                continue
             if any(name == other for other, _, _ in found):
                 self.findings.add(place, f"the name `{name}` is used twice in this list")
             if name in DIRECTIVES:

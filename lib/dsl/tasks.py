@@ -27,6 +27,8 @@ from lib.dsl.work import Work
 
 # The child that a `for` lines up when its next iteration has not been agreed to yet.
 NEW_ITERATION = -1
+# Tasks that have others inside.
+_WALKS = (Do, For, Fork, Try, Invoke, Extended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def begin(work: Work, frame: Frame) -> Done | None:
     """Starts the frame's task; None: the frame is filed and stays open. Raises Fault."""
     body = work.task_of(frame).body
     value = frame["input"]
-    if isinstance(body, Do | For | Fork | Try | Invoke | Extended):
+    if isinstance(body, _WALKS):
         return _walk(work, frame, body)
     match body:
         case Set():

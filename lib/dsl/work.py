@@ -174,8 +174,8 @@ def open_effects(state: State) -> tuple[Effect, ...]:
 def _effects(state: State, ids: list[int]) -> tuple[Effect, ...]:
     if state.outcome is not None:
         return ()
-    frames = (state.frames.get(id, NOTHING) for id in ids)
-    return tuple(_effect(frame) for frame in frames if frame.get("open"))
+    frames = state.frames
+    return tuple([_effect(frame) for id in ids if (frame := frames.get(id, NOTHING)).get("open")])
 
 
 def _effect(frame: Mapping[str, Any]) -> Effect:

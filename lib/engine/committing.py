@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from lib import store
+from lib.calls import Transaction
 from lib.config import settings
 from lib.errors import DatabaseDown
 from lib.log import log
@@ -15,6 +16,8 @@ from lib.store import Entry, Verdict
 
 # One statement's worth: a statement of 1 GB is refused, and a few MB already take longer than their fsync.
 MAX_BATCH_CHARACTERS = 8 * 1024 * 1024
+# Everybody waits while a turn is committed: well within what a renewed lease has left.
+STATEMENT_COMMIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,25 @@ async def commit(lease: UUID, entries: Sequence[Entry], hear: Callable[[datetime
     return answers
 
 
+async def commit_with(transaction: Transaction, lease: UUID, entry: Entry) -> list[Answer]:
+    """The answer to an entry that shares its statement's transaction; none if it does not count, or nobody knows.
+
+    It is never sent again: in any other transaction it would tell of a statement that may not have happened.
+    """
+    sent = time.monotonic()
+    try:
+        async with asyncio.timeout(STATEMENT_COMMIT_SECONDS):
+            verdict = await store.commit_statement(transaction.connection, lease, settings().lease_seconds, entry)
+            await transaction.commit()
+    except Exception as exc:  # its text may hold data: what a trigger says, for one
+        log("engine.statement_not_committed", run_id=entry.run_id, error=type(exc).__name__)
+        return []
+    else:
+        return [Answer(verdict, sent + (verdict.lease_left or 0.0))]
+    finally:
+        await transaction.rollback()
+
+
 def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     batch: list[Entry] = []
     size = 0
@@ -46,7 +68,8 @@ def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
             batch, size = [], 0
         batch.append(entry)
         size += _size(entry)
-    yield batch
+    if batch:
+        yield batch
 
 
 def _size(entry: Entry) -> int:

@@ -1,4 +1,4 @@
-"""Run one effect: its arguments, its time limit, and what came back as an arrival and a journal row."""
+"""Run one effect: its arguments, its time limit, and what came back as an arrival, a journal row, a transaction."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,9 @@ from datetime import datetime
 from lib import calls, dsl
 from lib.config import settings
 from lib.dsl import faults
-from lib.engine.hold import Hold, effect_seconds
+from lib.engine.admission import effect_seconds
+from lib.engine.arrivals import Arrived
+from lib.engine.hold import Hold
 from lib.log import log
 from lib.store import StepRow
 from lib.store.values import encode
@@ -16,18 +18,35 @@ from lib.store.values import encode
 LARGEST_OUTPUT_BYTES = 4 * 1024 * 1024
 
 
-async def perform(
-    hold: Hold, effect: dsl.Effect, clock: Callable[[], datetime]
-) -> tuple[dsl.Result | dsl.Failure, StepRow]:
+async def perform(hold: Hold, effect: dsl.Effect, clock: Callable[[], datetime]) -> Arrived:
     """Do what the task asks of the world, at most its timeout long; a failure is an arrival, too."""
+    context = _context(hold, effect)
+    try:
+        arrival, step = await _perform(hold, effect, context, clock)
+    except BaseException:
+        await _roll_back(context)
+        raise
+    if isinstance(arrival, dsl.Failure):
+        await _roll_back(context)
+    return Arrived(arrival, step, context.transaction)
+
+
+async def _roll_back(context: calls.CallContext) -> None:
+    while context.transactions:
+        await context.transactions.pop().rollback()
+
+
+async def _perform(
+    hold: Hold, effect: dsl.Effect, context: calls.CallContext, clock: Callable[[], datetime]
+) -> tuple[dsl.Result | dsl.Failure, StepRow]:
     started_at = clock()
     output: str | None = None
     error: str | None = None
     arrival: dsl.Result | dsl.Failure
     try:
-        value, authorization = await _call(hold, effect)
+        value = await _call(hold, effect, context)
         output = _encode_output(value)
-        arrival = dsl.Result(effect.id, value, authorization)
+        arrival = dsl.Result(effect.id, value, context.authorization)
     except dsl.Fault as fault:
         known, error = _encode_fault(fault)
         arrival = dsl.Failure(effect.id, known)
@@ -35,26 +54,28 @@ async def perform(
     return arrival, step
 
 
-async def _call(hold: Hold, effect: dsl.Effect) -> tuple[object, calls.Authorization | None]:
-    """The call's output and what it authenticated with; raises a Fault that repeats no secret."""
-    seconds = effect_seconds(effect)
-    if hold.state is None:
-        raise faults.runtime("The run has no state: internal error.")
-    secrets = settings().secrets_named(hold.document.secrets)
-    context = calls.CallContext(
+def _context(hold: Hold, effect: dsl.Effect) -> calls.CallContext:
+    return calls.CallContext(
         run_id=str(hold.run_id),
         reference=effect.reference,
         visit=effect.visit,
         idempotency_key=f"{hold.run_id}:{effect.reference}:{effect.visit}",
-        timeout_seconds=seconds,
-        secrets=calls.texts_in(secrets),
+        timeout_seconds=effect_seconds(effect),
+        secrets=calls.texts_in(settings().secrets_named(hold.document.secrets)),
     )
+
+
+async def _call(hold: Hold, effect: dsl.Effect, context: calls.CallContext) -> object:
+    """The call's output; raises a Fault that repeats no secret."""
+    if hold.state is None:
+        raise faults.runtime("The run has no state: internal error.")
+    secrets = settings().secrets_named(hold.document.secrets)
     try:
         arguments = dsl.resolve(hold.document, hold.state, effect, secrets=secrets)
-        async with asyncio.timeout(seconds):
-            return await calls.run(effect.function, arguments, context), context.authorization
+        async with asyncio.timeout(context.timeout_seconds):
+            return await calls.run(effect.function, arguments, context)
     except TimeoutError:
-        raise faults.timeout(f"The call did not end within {seconds:g} s.") from None
+        raise faults.timeout(f"The call did not end within {context.timeout_seconds:g} s.") from None
     except dsl.Fault as fault:
         raise calls.without_secrets(fault, context.secrets) from None
     except asyncio.CancelledError:

@@ -13,8 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from lib import dsl
-from lib.config import settings
+from lib.calls import Transaction
 from lib.dsl import faults
+from lib.engine.admission import could_fit, fits_now, given_up, never_fits, too_long
+from lib.engine.arrivals import Arrivals, Arrived
 from lib.engine.mail import Mailbox, answer_fault, check_sent, read_answers, read_events
 from lib.engine.session import Session
 from lib.log import log
@@ -23,7 +25,6 @@ from lib.store.values import encode
 
 # Five functions died with this run in their hands and nothing was committed: the sixth would, too.
 CLAIMS_WITHOUT_PROGRESS = 5
-DEFAULT_EFFECT_SECONDS = 60.0
 # A state is written at every commit of its run; past this it would slow its neighbours down.
 LARGEST_STATE_BYTES = 16 * 1024 * 1024
 
@@ -37,11 +38,8 @@ class Turn:
     entry: Entry | None
     starts: list[dsl.Effect] = field(default_factory=list)
     again: bool = False  # the machine has more to do: look at it again soon
-
-
-def effect_seconds(effect: dsl.Effect) -> float:
-    """How long this effect may take: its own timeout, else a minute, if a minute fits an invocation."""
-    return effect.timeout_seconds or min(DEFAULT_EFFECT_SECONDS, settings().longest_effect_seconds)
+    transaction: Transaction | None = None  # what the entry is committed through: a step's statement is in it
+    lost: bool = False  # let go of the run without a word: its claim counts as one without progress
 
 
 def faulted_event(fault: dsl.Fault) -> str:
@@ -84,6 +82,8 @@ class Hold:
         self.session = session
         self.document = document
         self.state = dsl.State.load(claimed.state) if claimed.state is not None else None
+        # when the machine wants to be looked at even if nothing comes back
+        self.wakes_at = dsl.wake_at(self.state) if self.state else None
         self.mailbox = Mailbox(claimed, self.state)
         self.base = claimed.seq
         self.grants = claimed.grants
@@ -91,22 +91,16 @@ class Hold:
         self.running: dict[int, asyncio.Task[None]] = {}
         self.taken_at = time.monotonic()
         self.leased_until = leased_until
-        self._arrivals: list[dsl.Result | dsl.Failure] = []
-        self._arrived: list[StepRow] = []
+        self._arrivals = Arrivals()
         # what the moves since the last entry came to
         self._events: list[str] = []
         self._steps: list[StepRow] = []
         self._grants_used = 0
 
-    def receive(self, arrival: dsl.Result | dsl.Failure, step: StepRow) -> None:
-        """An effect has ended; counts at the next turn."""
-        self.running.pop(arrival.effect_id, None)
-        self._arrivals.append(arrival)
-        self._arrived.append(step)
-
-    def wake_at(self) -> datetime | None:
-        """When the machine wants to be looked at even if nothing comes back."""
-        return dsl.wake_at(self.state) if self.state else None
+    def receive(self, arrived: Arrived) -> None:
+        """An effect has ended; counts at the next turn, or soon after."""
+        self.running.pop(arrived.arrival.effect_id, None)
+        self._arrivals.put(arrived)
 
     @property
     def stopping(self) -> bool:
@@ -119,6 +113,11 @@ class Hold:
             task.cancel()
         self.running.clear()
 
+    def give_up(self) -> None:
+        """The run is let go: what is in flight, or came back and was not committed, no longer counts."""
+        self.stop_effects()
+        self._arrivals.give_up()
+
     def renewal(self) -> Entry:
         """Nothing happened, but the lease is to go on."""
         return Entry(self.run_id, self.base, (), "running", mail=self.mailbox.close(self.state))
@@ -130,6 +129,12 @@ class Hold:
         """
         if self.session.left:
             self.stop_effects()
+        turn = self._advance(now)
+        if turn.entry:
+            turn.transaction = self._arrivals.close()
+        return turn
+
+    def _advance(self, now: datetime) -> Turn:
         try:
             transition = self._move(now)
             if transition.more:
@@ -145,22 +150,22 @@ class Hold:
     def _move(self, now: datetime) -> dsl.Transition:
         mail = self.mailbox.take()
         for answer, step in read_answers(mail, self.state, now):
-            self.receive(answer, step)
-        arrivals, self._arrivals = self._arrivals, []
-        arrived, self._arrived = self._arrived, []
-        transition = self._next_transition([*read_events(mail), *arrivals], now)
+            self.receive(Arrived(answer, step))
+        arrived, before = self._arrivals.take(), self.state
+        transition = self._next_transition([*read_events(mail), *(one.arrival for one in arrived)], now)
         check_sent(transition)
         events = [encode({"type": event.type, "data": event.data}) for event in transition.events]
         # Nothing fails from here on: results count together with the state they led to, or not at all.
         self.state = transition.state
+        self.wakes_at = dsl.wake_at(transition.state)
         self._events += events
-        self._steps += arrived
+        self._steps += self._arrivals.count(arrived, before, transition)
         dropped = self.mailbox.note(mail, transition)
         cut_off = [task for task in (self.running.pop(id_, None) for id_ in transition.cancelled) if task]
         for task in cut_off:
             task.cancel()
         if self.claimed.mode == "manual":
-            used = len(arrivals) + len(cut_off) + dropped
+            used = len(arrived) + len(cut_off) + dropped
             self._grants_used += used
             self.grants = max(self.grants - used, 0)
         return transition
@@ -177,15 +182,14 @@ class Hold:
         return dsl.advance(self.document, self.state, arrivals, now=now)
 
     def _quarantine(self) -> dsl.Fault:
-        return faults.runtime(
-            f"Given up after {self.claimed.claims - 1} claims without progress: each function that took this run "
-            "ended before it could commit anything (killed, out of memory, or too slow)."
-        )
+        effects = dsl.open_effects(self.state) if self.state else ()
+        return given_up(self.claimed.claims - 1, effects, self.session)
 
     def _pause(self, now: datetime) -> Turn:
         """A long loop of pure tasks: others go on in between, and another invocation if this one ends."""
         if self.session.fits(0):
-            return Turn(None, again=True)
+            locks = self._arrivals.counting is not None  # what a statement has locked is not kept for as long
+            return Turn(self._entry(status="running", save=True) if locks else None, again=True)
         self.session.out_of_time = True
         self.stop_effects()
         return Turn(self._entry(status="running", released=True, due_at=now, save=True))
@@ -198,42 +202,55 @@ class Hold:
         assert self.state is not None  # noqa: S101  set by every move
         idle = [effect for effect in dsl.open_effects(self.state) if not self._under_way(effect)]
         admitted = self._admit(idle)
-        starts = [effect for effect in admitted if not effect.remote]
-        again = self._start_children([effect for effect in admitted if effect.remote], now)
+        starts = [effect for effect in admitted if not (effect.remote or never_fits(effect))]
+        again = self._answer_here([effect for effect in admitted if effect not in starts], now)
         if starts or self.running or again:
             entry = self._entry(status="running") if self._events or self.mailbox.pending else None
             return Turn(entry, starts, again)
-        return Turn(self._release([effect for effect in idle if not self._under_way(effect)], now))
+        idle = [effect for effect in idle if not self._under_way(effect)]
+        return Turn(None, lost=True) if self._is_stuck(idle) else Turn(self._release(idle, now))
 
     def _under_way(self, effect: dsl.Effect) -> bool:
-        return effect.id in self.running or self.mailbox.started(effect)
+        return effect.id in self.running or effect.id in self._arrivals or self.mailbox.started(effect)
 
-    def _start_children(self, effects: list[dsl.Effect], now: datetime) -> bool:
-        """Ask for them with the next entry; answers whether one has come to nothing already."""
+    def _answer_here(self, effects: list[dsl.Effect], now: datetime) -> bool:
+        """Ask for children with the next entry, refuse calls that never fit; answers whether something came back."""
         assert self.state is not None  # noqa: S101  set by every move
         for effect in effects:
             try:
+                if not effect.remote:
+                    raise too_long(effect)
                 self.mailbox.start_child(self.document, self.state, effect)
             except dsl.Fault as fault:
-                self.receive(*answer_fault(effect, fault, now))
+                self.receive(Arrived(*answer_fault(effect, fault, now)))
         return bool(self._arrivals)
 
     def _admit(self, idle: list[dsl.Effect]) -> list[dsl.Effect]:
-        """Which may start now: none while suspending, in manual mode those granted, only what fits the deadline."""
+        """Which may start now: only what fits the deadline."""
+        return [effect for effect in self._allow(idle) if fits_now(effect, self.session)]
+
+    def _allow(self, idle: list[dsl.Effect]) -> list[dsl.Effect]:
+        """Which may start as far as their run goes: none while suspending, in manual mode those granted."""
         if self.suspending or not idle or self.state is None:
             return []
-        if self.claimed.mode == "manual":
-            granted = {effect.id for effect in dsl.open_effects(self.state)[: self.grants]}
-            idle = [effect for effect in idle if effect.id in granted]
-        return [effect for effect in idle if self.session.fits(0.0 if effect.remote else effect_seconds(effect))]
+        if self.claimed.mode == "auto":
+            return idle
+        granted = {effect.id for effect in dsl.open_effects(self.state)[: self.grants]}
+        return [effect for effect in idle if effect.id in granted]
+
+    def _is_stuck(self, idle: list[dsl.Effect]) -> bool:
+        """Whether this claim came to nothing, as the next one will: the platform is quicker than the settings say."""
+        told = self.base != self.claimed.seq or self._events or self.mailbox.pending
+        allowed = self._allow(idle)
+        hopeless = allowed and not any(could_fit(effect, self.session) for effect in allowed)
+        return bool(hopeless and not told and not self.session.left)
 
     def _release(self, idle: list[dsl.Effect], now: datetime) -> Entry:
         """Nothing can be done now: say when, or after whose call, it goes on."""
         if not idle:
-            wake_at = self.wake_at()
-            if wake_at is None and not (self.state and self.mailbox.waits(self.state)):
+            if self.wakes_at is None and not (self.state and self.mailbox.waits(self.state)):
                 raise faults.runtime("The workflow waits for nothing: internal error.")
-            return self._entry(status="waiting", released=True, due_at=wake_at)
+            return self._entry(status="waiting", released=True, due_at=self.wakes_at)
         if self.claimed.mode == "manual" and not self.suspending and self.grants == 0:
             self._events.append(_SUSPENDED)
             return self._entry(status="suspended", released=True)

@@ -5,12 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from lib import dsl
-from lib.dsl import faults
+from lib.dsl import cloudevents, faults
+from lib.dsl.limits import EVENT_NAME_BYTES
 from lib.store import Child, Claimed, Mail, StepRow
 from lib.store.values import encode
-
-# Source and id share an index row of 2,700 bytes.
-LARGEST_NAME_BYTES = 1000
 
 type Answer = tuple[dsl.Result | dsl.Failure, StepRow]
 
@@ -102,11 +100,11 @@ class Mailbox:
 
 def check_sent(transition: dsl.Transition) -> None:
     """Raise dsl.Fault for an event, or a type of events, that the database has no room for in its indexes."""
-    names = [event[name] for event in transition.emitted for name in ("source", "id", "type")]
+    names = [event[name] for event in transition.emitted for name in cloudevents.NAMES]
     names += [type_ for listen in dsl.open_listens(transition.state) for type_ in listen.types or ()]
-    if any("\0" in name or len(name.encode(errors="surrogatepass")) > LARGEST_NAME_BYTES for name in names):
+    if any("\0" in name or len(name.encode(errors="surrogatepass")) > EVENT_NAME_BYTES for name in names):
         raise faults.runtime(
-            f"An event has a source, id or type of more than the limit of {LARGEST_NAME_BYTES} bytes, or with a NUL."
+            f"An event has a source, id or type of more than the limit of {EVENT_NAME_BYTES} bytes, or with a NUL."
         )
 
 
@@ -115,8 +113,10 @@ def read_events(mail: Iterable[dict[str, Any]]) -> list[dsl.Arrival]:
     return [dsl.Received(one["event"]) for one in mail if one["event"] is not None]
 
 
-def read_answers(mail: Iterable[dict[str, Any]], state: dsl.State | None, now: datetime) -> list[Answer]:
+def read_answers(mail: Sequence[dict[str, Any]], state: dsl.State | None, now: datetime) -> list[Answer]:
     """The outcomes of children in it, for effects that are still open; of several (a child was retried) the latest."""
+    if not mail:
+        return []
     outcomes = {one["outcome"]["effect"]: one["outcome"] for one in mail if one["outcome"] is not None}
     waiting = dsl.open_effects(state) if state else ()
     return [_answer(effect, outcomes[effect.id], now) for effect in waiting if effect.id in outcomes]

@@ -11,18 +11,18 @@ from contextlib import suppress
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from lib import dsl, store
+from lib import dsl
 from lib.config import settings
+from lib.engine.admission import effect_seconds
 from lib.engine.clock import DatabaseClock
-from lib.engine.committing import Answer, commit
+from lib.engine.committing import Answer, commit, commit_with
 from lib.engine.effects import perform
-from lib.engine.hold import Hold, Turn, effect_seconds
+from lib.engine.hold import Hold, Turn
+from lib.engine.inbox import InboxReader
 from lib.engine.session import Session
 from lib.engine.sinks import Courier
 from lib.engine.suspects import Suspects
-from lib.errors import RatchetError
 from lib.log import log
-from lib.store import Entry
 
 # Effects in flight per process: 1,024 file descriptors are all an instance has.
 MAX_EFFECTS = 128
@@ -49,16 +49,22 @@ class Reactor:
         self._clock = DatabaseClock()
         self._holds: dict[UUID, Hold] = {}
         self._ready: dict[UUID, Hold] = {}
+        # runs with a turn that is not committed yet, and whether they have something to do again after it
+        self._turned: dict[UUID, bool] = {}
+        self._turns: list[tuple[Hold, Turn]] = []
+        self._committing: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._effects = asyncio.Semaphore(MAX_EFFECTS)
         self._sessions: set[Session] = set()
         self.suspects = Suspects(self._holds, self._sessions)
-        self._readers: set[asyncio.Task[None]] = set()
+        self._longest_seconds = 0.0
+        self._reader = InboxReader(self._mark)
         self._task: asyncio.Task[None] | None = None
 
     def open(self, deadline: datetime | None) -> Session:
         """A session for one invocation; close it when its runs are let go."""
         session = Session(deadline)
+        self._longest_seconds = session.longest_seconds = max(self._longest_seconds, session.longest_seconds)
         self._sessions.add(session)
         self._keep_running()
         return session
@@ -97,35 +103,39 @@ class Reactor:
             held.mailbox.put(hold.claimed.inbox or ())
             hold = held
         elif held:
-            held.stop_effects()
+            held.give_up()
         self._holds[hold.run_id] = hold
         self._mark(hold)
         self._keep_running()
 
     def _mark(self, hold: Hold) -> None:
-        if self._holds.get(hold.run_id) is hold:
+        if self._holds.get(hold.run_id) is not hold:
+            return
+        if hold.run_id in self._turned:
+            self._turned[hold.run_id] = True
+        else:
             self._ready[hold.run_id] = hold
             self._wake.set()
 
     async def _run(self) -> None:
-        while self._sessions or self._holds:
+        while self._sessions or self._holds or self._committing:
             await self._sleep()
-            if ready := self._take_ready():
-                try:
-                    await self._turn(ready)
-                except Exception as exc:  # sessions wait for these runs: let them go, their leases run out
-                    log("engine.bug", error=repr(exc))
-                    self._lose(ready)
-                self.suspects.settle()
+            self._look()
+            if self._turns and not self._committing:
+                turns, self._turns = self._turns, []
+                self._committing = asyncio.create_task(self._commit_turns(turns))
+            self.suspects.settle()
 
-    def _lose(self, holds: list[Hold]) -> None:
+    def _lose(self, holds: Iterable[Hold]) -> None:
         for hold in holds:
             if self._holds.get(hold.run_id) is hold:
                 self._drop(hold, "lost", None)
 
     async def _sleep(self) -> None:
-        """Until something is ready, a timer is due, or a lease wants renewing."""
-        if not self._ready:
+        """Until something is ready, a timer is due, a lease wants renewing, or a commit has ended."""
+        if self._ready and len(self._turns) < MAX_BATCH:
+            await asyncio.sleep(0)
+        else:
             try:
                 async with asyncio.timeout(self._seconds_to_next()):
                     await self._wake.wait()
@@ -134,48 +144,60 @@ class Reactor:
         self._wake.clear()
 
     def _seconds_to_next(self) -> float | None:
+        if len(self._turns) >= MAX_BATCH:
+            return None
         now, clock = time.monotonic(), self._clock.now()
-        waits = [self._renew_in(hold, now) for hold in self._holds.values()]
-        wakes = [hold.wake_at() for hold in self._holds.values()]
-        waits += [(wake - clock).total_seconds() for wake in wakes if wake]
+        holds = [hold for hold in self._holds.values() if hold.run_id not in self._turned]
+        waits = [self._renew_in(hold, now) for hold in holds]
+        waits += [(hold.wakes_at - clock).total_seconds() for hold in holds if hold.wakes_at]
         return max(min(waits), 0.0) if waits else None
 
     def _renew_in(self, hold: Hold, now: float) -> float:
         return hold.leased_until - now - settings().lease_seconds * _RENEW_AT
 
-    def _take_ready(self) -> list[Hold]:
-        """At most a batch of runs with something to do; what is left stays ready."""
+    def _look(self) -> None:
+        """Move what is ready while the commit before is on its way; what takes too long stays ready."""
         clock, now = self._clock.now(), time.monotonic()
+        renew = now + settings().lease_seconds * _RENEW_AT
         for run_id, hold in self._holds.items():
-            wake = hold.wake_at()
-            if (wake and wake <= clock) or self._renew_in(hold, now) <= 0:
+            wake = hold.wakes_at
+            if (hold.leased_until <= renew or (wake and wake <= clock)) and run_id not in self._turned:
                 self._ready[run_id] = hold
-        taken: list[Hold] = []
-        while self._ready and len(taken) < MAX_BATCH:
+        while self._ready and len(self._turns) < MAX_BATCH and time.monotonic() - now < _TURN_SECONDS:
             hold = self._ready.pop(next(iter(self._ready)))
             if self._holds.get(hold.run_id) is hold:
-                taken.append(hold)
-        return taken
+                self._turn(hold, clock, now)
 
-    async def _turn(self, holds: list[Hold]) -> None:
-        clock, now = self._clock.now(), time.monotonic()
-        turns: list[tuple[Hold, Turn]] = []
-        yielded = now
-        for hold in holds:
-            try:
-                turn = hold.turn(clock)
-            except Exception as exc:
-                log("engine.bug", run_id=hold.run_id, error=repr(exc))
-                self._lose([hold])
-                continue
-            if turn.entry is None and self._renew_in(hold, now) <= 0:
-                turn.entry = hold.renewal()
-            turns.append((hold, turn))
-            if time.monotonic() - yielded > _TURN_SECONDS:
-                await asyncio.sleep(0)
-                yielded = time.monotonic()
-        entries = [turn.entry for _, turn in turns if turn.entry]
-        answers = {answer.verdict.run_id: answer for answer in await self._commit(entries)} if entries else {}
+    def _turn(self, hold: Hold, clock: datetime, now: float) -> None:
+        try:
+            turn = hold.turn(clock)
+        except Exception as exc:
+            log("engine.bug", run_id=hold.run_id, error=repr(exc))
+            self._lose([hold])
+            return
+        if turn.entry is None and self._renew_in(hold, now) <= 0:
+            turn.entry = hold.renewal()
+        if turn.entry is None:
+            self._settle(hold, turn, None)
+        else:
+            self._turned[hold.run_id] = False
+            self._turns.append((hold, turn))
+
+    async def _commit_turns(self, turns: list[tuple[Hold, Turn]]) -> None:
+        try:
+            await self._commit_all(turns)
+        except Exception as exc:  # sessions wait for these runs: let them go, their leases run out
+            log("engine.bug", error=repr(exc))
+            self._lose(hold for hold, _ in turns)
+        finally:
+            self._committing = None
+            for hold, _ in turns:
+                if self._turned.pop(hold.run_id, False) and (held := self._holds.get(hold.run_id)):
+                    self._mark(held)
+            self._wake.set()
+
+    async def _commit_all(self, turns: list[tuple[Hold, Turn]]) -> None:
+        answers = {answer.verdict.run_id: answer for answer in await self._commit([turn for _, turn in turns])}
         woken = {run_id for answer in answers.values() for run_id in answer.verdict.woken}
         for hold, turn in turns:
             self._settle(hold, turn, answers.get(hold.run_id))
@@ -183,19 +205,23 @@ class Reactor:
                 self.notice(woken, hold.session)
                 woken = set()
 
-    async def _commit(self, entries: list[Entry]) -> list[Answer]:
-        answers = await commit(self.lease, entries, self.hear)
-        self.commits += bool(answers)
-        if any(entry.mail and entry.mail.emitted for entry in entries):
+    async def _commit(self, turns: list[Turn]) -> list[Answer]:
+        """What the entries came to: one batch of them, and beside it each that has a transaction of its own."""
+        batch = [turn.entry for turn in turns if turn.entry and not turn.transaction]
+        apart = [(turn.transaction, turn.entry) for turn in turns if turn.entry and turn.transaction]
+        commits = [commit_with(transaction, self.lease, entry) for transaction, entry in apart]
+        answers, *others = await asyncio.gather(commit(self.lease, batch, self.hear), *commits)
+        self.commits += bool(answers) + sum(map(len, others))
+        if any(turn.entry and turn.entry.mail and turn.entry.mail.emitted for turn in turns):
             self.courier.go()
-        return answers
+        return [*answers, *(answer for found in others for answer in found)]
 
     def _settle(self, hold: Hold, turn: Turn, answer: Answer | None) -> None:
         """After the commit: start what it said would start, or let go."""
         entry, verdict = turn.entry, answer.verdict if answer else None
         if self._holds.get(hold.run_id) is not hold:
             return
-        if entry and not (verdict and verdict.held):
+        if turn.lost or (entry and not (verdict and verdict.held)):
             self._drop(hold, "lost", None)
             return
         if answer and verdict:
@@ -203,7 +229,7 @@ class Reactor:
             hold.suspending = verdict.suspend_requested
             hold.leased_until = answer.leased_until
             if verdict.mail and not (entry and entry.released):
-                self._fetch(hold)
+                self._reader.fetch(hold)
         if entry and entry.events:
             hold.session.report.advanced += 1
         if entry and entry.released:
@@ -213,37 +239,21 @@ class Reactor:
         elif not hold.stopping:
             for effect in turn.starts:
                 hold.session.report.effects += 1
-                hold.running[effect.id] = asyncio.create_task(self._perform(hold, effect))
+                # at once, not a round of the loop later: what does not wait for anything ends right here
+                task = asyncio.Task(self._perform(hold, effect), loop=self.loop, eager_start=True)
+                if not task.done():
+                    hold.running[effect.id] = task
 
     def notice(self, woken: Iterable[UUID], session: Session | None = None) -> None:
         """There is mail for these runs: those held here read it, the others are left to this session."""
         for run_id in woken:
             if hold := self._holds.get(run_id):
-                self._fetch(hold)
+                self._reader.fetch(hold)
             elif session:
                 session.wake(run_id)
 
-    def _fetch(self, hold: Hold) -> None:
-        hold.mailbox.wanted = True
-        if not hold.mailbox.fetching:
-            hold.mailbox.fetching = True
-            task = asyncio.create_task(self._read_inbox(hold))
-            self._readers.add(task)
-            task.add_done_callback(self._readers.discard)
-
-    async def _read_inbox(self, hold: Hold) -> None:
-        try:
-            while hold.mailbox.wanted:
-                hold.mailbox.wanted = False
-                hold.mailbox.put(await store.read_inbox(hold.run_id))
-        except RatchetError as exc:  # the next commit tells of it again
-            log("engine.inbox_unread", run_id=hold.run_id, error=repr(exc))
-        finally:
-            hold.mailbox.fetching = False
-        self._mark(hold)
-
     def _drop(self, hold: Hold, status: str, due_at: datetime | None) -> None:
-        hold.stop_effects()
+        hold.give_up()
         del self._holds[hold.run_id]
         hold.session.let_go(hold.run_id, status, due_at)
 
@@ -253,8 +263,8 @@ class Reactor:
                 hold.running.pop(effect.id, None)
                 self._mark(hold)
                 return
-            arrival, step = await perform(hold, effect, self._clock.now)
-        hold.receive(arrival, step)
+            arrived = await perform(hold, effect, self._clock.now)
+        hold.receive(arrived)
         self._mark(hold)
 
     def seconds_until(self, moment: datetime) -> float:
@@ -271,9 +281,11 @@ class Reactor:
                 for session in sessions:
                     await session.drain()
         await self.courier.close()
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._committing) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._turns, self._turned = [], {}
         self._lose(list(self._holds.values()))
 
 

@@ -14,12 +14,16 @@ CLAIM_RESERVE_SECONDS = 15.0
 
 
 class Session:
-    """Ends when none of its runs is held any more; `changed` is set whenever one was let go."""
+    """Ends when none of its runs is held any more; `changed` is set whenever one was let go.
+
+    `longest_seconds` is how long the longest session of this process had at its beginning.
+    """
 
     def __init__(self, deadline: datetime | None) -> None:
         left = (deadline - datetime.now(UTC)).total_seconds() if deadline else float(settings().max_duration_seconds)
         self._loop = asyncio.get_running_loop()
         self._ends_at = self._loop.time() + left
+        self.longest_seconds = left
         self.held: set[UUID] = set()
         self.changed = asyncio.Event()
         self.report = SweepReport()
@@ -53,9 +57,13 @@ class Session:
         """Whether an effect of this length would end, and be committed, before the deadline."""
         return not self.left and effect_seconds + EFFECT_RESERVE_SECONDS <= self.seconds_left()
 
+    def could_fit(self, effect_seconds: float) -> bool:
+        """Whether an effect of this length would fit the longest session that this process has had."""
+        return effect_seconds + EFFECT_RESERVE_SECONDS <= self.longest_seconds
+
     def may_claim(self, *, after_seconds: float = 0) -> bool:
         """Whether it is worth taking another run, now or in a while."""
-        reserve = min(CLAIM_RESERVE_SECONDS, settings().max_duration_seconds / 4)
+        reserve = min(CLAIM_RESERVE_SECONDS, settings().max_duration_seconds / 4, self.longest_seconds / 4)
         return not self.left and not self.out_of_time and self.seconds_left() - after_seconds > reserve
 
     def wake(self, run_id: UUID) -> None:

@@ -12,8 +12,8 @@ from uuid import UUID
 from lib.engine.hold import Hold
 from lib.engine.session import Session
 
-# What kills its process mostly does so at once; an instance that was lost with 200 slow effects must come back soon.
-WATCH_SECONDS = 5.0
+# What kills its process mostly does so at once; what an instance was lost with, 200 slow effects say, must go on soon.
+WATCH_SECONDS = 1.0
 
 
 class Suspects:
@@ -51,6 +51,8 @@ class Suspects:
 
 
 def _is_watched(hold: Hold) -> bool:
-    """Lost once, for a while; lost again before it got anywhere, until it is let go."""
+    """Until it gets anywhere: lost once, for a while; lost again, for as long as it takes."""
     claims = hold.claimed.claims
+    if hold.base > hold.claimed.seq:
+        return False
     return claims > 2 or (claims == 2 and time.monotonic() - hold.taken_at < WATCH_SECONDS)

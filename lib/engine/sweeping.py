@@ -22,6 +22,7 @@ MAX_HELD = 200
 # Per sweep, so that retention never takes a sweep's time from the runs.
 OLD_RUNS_DELETED = 500
 OLD_EVENTS_DELETED = 5_000
+OLD_QUERIES_DELETED = 5_000
 
 
 async def advance_runs(reactor: Reactor, run_ids: Iterable[UUID], deadline: datetime | None) -> None:
@@ -85,6 +86,7 @@ async def _delete_old_runs() -> None:
     try:
         await store.delete_old_runs(days=settings().retention_days, limit=OLD_RUNS_DELETED)
         await store.delete_old_events(days=settings().event_days, limit=OLD_EVENTS_DELETED)
+        await store.delete_old_queries(days=settings().retention_days, limit=OLD_QUERIES_DELETED)
     except DatabaseDown as exc:
         log("engine.retention_failed", error=repr(exc))
 

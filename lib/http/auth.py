@@ -11,11 +11,11 @@ from lib.http.request import Request
 from lib.http.routes import Access
 
 
-def needs(scope: str) -> Access:
-    """Only callers whose key has this scope, at their rate."""
+def needs(*scopes: str) -> Access:
+    """Only callers whose key has one of these scopes, at their rate."""
 
     def check(request: Request) -> None:
-        _admit(request, _find_key(_read_bearer(request)), scope)
+        _admit(request, _find_key(_read_bearer(request)), *scopes)
 
     return check
 
@@ -42,12 +42,12 @@ def anyone(_: Request) -> None:
     _require_keys()
 
 
-def _admit(request: Request, caller: Caller | None, scope: str) -> None:
+def _admit(request: Request, caller: Caller | None, *scopes: str) -> None:
     rates.admit(request, caller.name if caller else "")
     if caller is None:
         raise Unauthorized
-    if scope not in caller.scopes:
-        raise Forbidden(f"This key lacks the scope {scope}.", scope=scope)
+    if caller.scopes.isdisjoint(scopes):
+        raise Forbidden(f"This key lacks the scope {' or '.join(scopes)}.", scope=scopes[0])
     request.caller = caller
 
 

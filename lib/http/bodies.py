@@ -2,18 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.errors import Unprocessable
-
-
-class StartRun(BaseModel):
-    """The body of `POST /workflows/{id}/runs`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    input: Any = {}
-    mode: Literal["auto", "manual"] = "auto"
+from lib.http.pointers import write_pointer
 
 
 class WorkflowRow(BaseModel):
@@ -28,6 +20,27 @@ class WorkflowRow(BaseModel):
     definition: dict[str, Any]
 
 
+class RunQuery(BaseModel):
+    """The body of `POST /db/query`; `params` are the values of `$1`, `$2` … in `sql`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    sql: str
+    params: list[Any] = []
+    dry_run: bool = True
+    confirm: str | None = None
+    max_rows: int | None = Field(default=None, ge=1)
+
+
+class AskQuestion(BaseModel):
+    """The body of `POST /db/ask`; `execute` is for reads: a write is always a dry run."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    question: str = Field(min_length=1, max_length=4000)
+    execute: bool = False
+
+
 def read_model[Model: BaseModel](model: type[Model], value: Any) -> Model:
     """The value as this model; raises Unprocessable with a pointer to each thing that is wrong."""
     try:
@@ -38,8 +51,3 @@ def read_model[Model: BaseModel](model: type[Model], value: Any) -> Model:
             for error in exc.errors(include_url=False, include_input=False, include_context=False)
         ]
     raise Unprocessable("The body does not have the right shape.", errors=errors)
-
-
-def write_pointer(location: tuple[int | str, ...]) -> str:
-    """An RFC 6901 pointer."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)

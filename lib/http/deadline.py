@@ -1,6 +1,9 @@
 """When the platform ends this invocation."""
 
-from datetime import datetime
+import math
+from datetime import UTC, datetime
+
+from lib.config import RESERVE_SECONDS
 
 try:
     from vercel_runtime import get_deadline  # type: ignore[import-untyped]  # it ships no py.typed
@@ -15,3 +18,9 @@ def deadline() -> datetime | None:
     """The moment this invocation must have ended, in UTC; None where nothing ends it."""
     end: datetime | None = get_deadline()
     return end
+
+
+def seconds_left() -> float:
+    """How long a handler may still take and answer in time; infinite where nothing ends the invocation."""
+    end = deadline()
+    return (end - datetime.now(UTC)).total_seconds() - RESERVE_SECONDS if end else math.inf

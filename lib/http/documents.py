@@ -6,8 +6,9 @@ Compiling brings jq with it, so it is imported when a document comes, not when t
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lib.config import settings
-from lib.errors import InvalidDocument, Unprocessable
+from lib.errors import Forbidden, InvalidDocument, Unprocessable
 from lib.http.bodies import WorkflowRow, read_model
+from lib.http.caller import Caller
 from lib.http.request import Request
 from lib.store import Workflow
 
@@ -34,12 +35,12 @@ async def read_submission(request: Request, *, replaces: Workflow | None = None)
     """
     body = await _read_body(request)
     if not isinstance(body, dict) or "definition" not in body:
-        document = await _compile(body)
+        document = await _compile(body, request.caller)
         _check_name(document, replaces, "/document/name")
         return Submission(document, document.type)
     row = read_model(WorkflowRow, body)
     try:
-        document = await _compile(_fill(row, replaces))
+        document = await _compile(_fill(row, replaces), request.caller)
     except InvalidDocument as exc:
         raise InvalidDocument(exc.detail, errors=[_move(error, row) for error in exc.extra["errors"]]) from None
     _check_row(row, document)
@@ -55,17 +56,24 @@ async def _read_body(request: Request) -> Any:
     return dsl.read(data, _YAML[0] if media_type in _YAML else media_type)
 
 
-async def _compile(definition: Any) -> "dsl.Document":
+async def _compile(definition: Any, author: Caller) -> "dsl.Document":
     from lib import dsl
-    from lib.calls import catalogs, functions, schemas
+    from lib.calls import catalogs, functions, schemas, statements
 
     definition = await schemas.pin(await catalogs.pin(definition))  # a function may bring schemas
-    return dsl.compile_document(
+    document = dsl.compile_document(
         definition,
         longest_effect_seconds=settings().longest_effect_seconds,
         allow_scripts=settings().allow_scripts,
         functions=frozenset(functions.names()),
     )
+    asked = statements.find(document)
+    for one in asked:
+        if one.scope not in author.scopes:
+            sentence = f"This key lacks the scope {one.scope}: the document has a `call: {one.function}`."
+            raise Forbidden(sentence, scope=one.scope)
+    await statements.check(document, asked)
+    return document
 
 
 def _fill(row: WorkflowRow, replaces: Workflow | None) -> dict[str, Any]:

@@ -14,7 +14,12 @@ from lib.http.send import Send
 
 # What may have something open, outermost first: the module that opens it, and the one that closes it. What was
 # never imported has nothing open, and importing it now would take longer than the platform waits.
-_CLOSERS = (("lib.engine.reactor", "lib.engine"), ("lib.calls", "lib.calls"), ("lib.db", "lib.db"))
+_CLOSERS = (
+    ("lib.engine.reactor", "lib.engine"),
+    ("lib.calls.registry", "lib.calls"),
+    ("lib.dbtool.logins", "lib.dbtool.logins"),
+    ("lib.db", "lib.db"),
+)
 
 
 async def serve_lifespan(receive: Receive, send: Send) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from lib import store
+from lib.errors import Forbidden
 from lib.http.cursors import read_cursor, write_cursor
 from lib.http.queries import (
     parse_uuid,
@@ -21,6 +22,7 @@ from lib.http.request import Request
 from lib.http.runs import show_run
 
 STATUSES = ("pending", "running", "waiting", "suspended", "completed", "failed", "cancelled")
+VERDICTS = ("started", "ran", "dry_run", "refused", "failed")
 
 
 async def list_workflows(request: Request) -> dict[str, Any]:
@@ -76,10 +78,24 @@ async def list_steps(request: Request) -> dict[str, Any]:
     return {"steps": [row.to_json() for row in rows[:limit]], "next": follows}
 
 
+async def list_queries(request: Request) -> dict[str, Any]:
+    """What was asked of the database tool, newest first: the caller's own, or with db:audit everybody's."""
+    limit = read_limit(request)
+    caller = request.query.get("caller")
+    if "db:audit" not in request.caller.scopes:
+        if caller not in (None, request.caller.name):
+            raise Forbidden("This key lacks the scope db:audit: it sees its own queries.", scope="db:audit")
+        caller = request.caller.name
+    rows = await store.list_queries(
+        caller=caller, verdict=read_choice(request, "verdict", VERDICTS), limit=limit + 1, before=_read_id(request)
+    )
+    return {"queries": [row.to_json() for row in rows[:limit]], "next": _next_id(rows, limit)}
+
+
 def _read_id(request: Request) -> UUID | None:
     cursor = request.query.get("cursor")
     return parse_uuid("cursor", read_cursor(cursor, str)[0]) if cursor is not None else None
 
 
-def _next_id(rows: list[store.Run] | list[store.Workflow], limit: int) -> str | None:
+def _next_id(rows: list[store.Run] | list[store.Workflow] | list[store.Query], limit: int) -> str | None:
     return write_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None

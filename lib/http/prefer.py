@@ -1,14 +1,12 @@
 """`Prefer: wait=N` (RFC 7240): how long a client would rather wait for the end."""
 
 import re
-from datetime import UTC, datetime
 
-from lib.http.deadline import deadline
+from lib.http.deadline import seconds_left
 from lib.http.request import Request
 
 # Proxies give up on a silent answer after a minute or so.
 MAX_WAIT_SECONDS = 60
-_RESERVE_SECONDS = 10
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
 
 
@@ -17,6 +15,4 @@ def read_wait(request: Request) -> int | None:
     match = _WAIT.search(request.headers.get("prefer", ""))
     if not match:
         return None
-    end = deadline()
-    left = (end - datetime.now(UTC)).total_seconds() - _RESERVE_SECONDS if end else MAX_WAIT_SECONDS
-    return max(0, min(int(match[1]), MAX_WAIT_SECONDS, int(left)))
+    return max(0, int(min(int(match[1]), MAX_WAIT_SECONDS, seconds_left())))

@@ -11,9 +11,9 @@ DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 
 
-def read_limit(request: Request) -> int:
-    """`?limit=`, 20 if absent; raises BadRequest outside 1 to 100."""
-    limit = read_whole(request, "limit", DEFAULT_LIMIT)
+def read_limit(request: Request, default: int = DEFAULT_LIMIT) -> int:
+    """`?limit=`; raises BadRequest outside 1 to 100."""
+    limit = read_whole(request, "limit", default)
     if not 1 <= limit <= MAX_LIMIT:
         raise BadRequest(f"limit must be a whole number from 1 to {MAX_LIMIT}.", limit=MAX_LIMIT)
     return limit

@@ -17,7 +17,7 @@ _buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 def admit(request: Request, caller_name: str) -> None:
     """Count this request against its caller (or its address) and tell it where it stands.
 
-    Raises TooManyRequests with the seconds to wait. Headers as in draft-ietf-httpapi-ratelimit-headers-10.
+    Raises TooManyRequests with the seconds to wait.
     """
     rate = settings().rate_limit
     if rate is None:
@@ -25,12 +25,23 @@ def admit(request: Request, caller_name: str) -> None:
     quota, seconds = rate
     left = take(caller_name or _read_address(request), quota, seconds, time.monotonic())
     wait = math.ceil((1 - left % 1) * seconds / quota) if left < quota - 1 else 0
-    request.answer_headers["ratelimit-policy"] = f'"default";q={quota};w={seconds}'
-    request.answer_headers["ratelimit"] = f'"default";r={max(int(left), 0)};t={wait}'
+    tell(request, "default", rate, max(int(left), 0), wait)
     if left < 0:
         retry_after = max(1, math.ceil(-left * seconds / quota))
         sentence = f"More than {quota} requests in {seconds} s: try again in {retry_after} s."
         raise TooManyRequests(sentence, retry_after=retry_after)
+
+
+def tell(request: Request, policy: str, rate: tuple[int, int], remaining: int, wait_seconds: int) -> None:
+    """Say in the answer's headers what is left of a rate; headers as in draft-ietf-httpapi-ratelimit-headers-10."""
+    quota, seconds = rate
+    items = {
+        "ratelimit-policy": f'"{policy}";q={quota};w={seconds}',
+        "ratelimit": f'"{policy}";r={remaining};t={wait_seconds}',
+    }
+    for name, item in items.items():
+        before = request.answer_headers.get(name)
+        request.answer_headers[name] = f"{before}, {item}" if before else item
 
 
 def take(name: str, quota: int, seconds: int, now: float) -> float:

@@ -1,9 +1,29 @@
 """The only module that speaks our SQL: one typed function per SQL function, and the plain reads."""
 
-from lib.store.commits import Claimed, Entry, StepRow, Verdict, claim_runs, commit_batch
+from lib.store.commits import (
+    Claimed,
+    Entry,
+    StepRow,
+    Verdict,
+    claim_runs,
+    commit_batch,
+    commit_statement,
+    shares_database,
+)
 from lib.store.events import Delivery, delete_old_events, deliver_events
 from lib.store.history import Change, Event, Step, list_events, list_steps, read_changes
 from lib.store.mail import Child, Mail, read_inbox
+from lib.store.memories import (
+    DIMENSIONS,
+    Memory,
+    NewMemory,
+    Recalled,
+    Remembered,
+    list_memories,
+    read_metadata,
+    recall,
+    remember,
+)
 from lib.store.operations import (
     Diagnosis,
     Health,
@@ -14,6 +34,16 @@ from lib.store.operations import (
     record_sweep,
 )
 from lib.store.outbox import Letter, claim_outbox, settle_outbox
+from lib.store.queries import (
+    Begun,
+    Query,
+    QueryVerdict,
+    begin_query,
+    delete_old_queries,
+    end_query,
+    list_queries,
+    spend_confirmation,
+)
 from lib.store.runs import (
     Idempotency,
     Run,
@@ -36,6 +66,8 @@ from lib.store.workflows import (
 )
 
 __all__ = [
+    "DIMENSIONS",
+    "Begun",
     "Change",
     "Child",
     "Claimed",
@@ -48,24 +80,36 @@ __all__ = [
     "Idempotency",
     "Letter",
     "Mail",
+    "Memory",
+    "NewMemory",
+    "Query",
+    "QueryVerdict",
+    "Recalled",
+    "Remembered",
     "Run",
     "Step",
     "StepRow",
     "Verdict",
     "Workflow",
     "backlog",
+    "begin_query",
     "cancel_run",
     "claim_outbox",
     "claim_runs",
     "commit_batch",
+    "commit_statement",
     "delete_old_events",
+    "delete_old_queries",
     "delete_old_runs",
     "delete_workflow",
     "deliver_events",
     "due_schedules",
+    "end_query",
     "find_workflow",
     "get_run",
     "list_events",
+    "list_memories",
+    "list_queries",
     "list_runs",
     "list_steps",
     "list_workflows",
@@ -76,10 +120,15 @@ __all__ = [
     "read_document",
     "read_health",
     "read_inbox",
+    "read_metadata",
+    "recall",
     "record_sweep",
+    "remember",
     "resume_run",
     "retry_run",
     "settle_outbox",
+    "shares_database",
+    "spend_confirmation",
     "start_run",
     "suspend_run",
 ]

@@ -1,14 +1,19 @@
 """The sweep's two calls: claim due runs, and commit what they did in one fenced batch."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
+from psycopg import AsyncCursor
+from psycopg.rows import class_row, scalar_row
+
 from lib import db
 from lib.config import settings
 from lib.store.mail import Mail, write_mail
+from lib.store.values import encode
 
 
 @dataclass(frozen=True)
@@ -90,21 +95,19 @@ class Verdict:
     woken: Sequence[UUID] = ()
 
 
-_COMMIT: LiteralString = (
-    "select * from ratchet.commit_batch("
-    "%s, %s, %s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[],"
-    " %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::int[],"
-    " %s::uuid[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[],"
-    " %s::timestamptz[], %s::timestamptz[])"
+_MAIL: LiteralString = (
+    "%s::json, %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s, %s::text[]"
 )
-_COMMIT_WITH_MAIL: LiteralString = (
-    "select * from ratchet.commit_with_mail("
-    "%s, %s, %s::uuid[], %s::bigint[], %s::int[], %s::text[], %s::text[],"
-    " %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::int[],"
-    " %s::uuid[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[],"
-    " %s::timestamptz[], %s::timestamptz[],"
-    " %s::json, %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s, %s::text[])"
-)
+_CALL: LiteralString = "select * from ratchet."
+_COMMIT: LiteralString = _CALL + "commit_batch(%s, %s, %s)"
+_COMMIT_WITH_MAIL: LiteralString = _CALL + "commit_with_mail(%s, %s, %s, " + _MAIL + ")"
+_COMMIT_STATEMENT: LiteralString = _CALL + "commit_statement(%s, %s, %s, " + _MAIL + ")"
+# Answers, never fails: an error would end the transaction that it is asked in.
+_MAY_COMMIT: LiteralString = """
+select count(*) = 2 from pg_proc p
+where p.pronamespace = to_regnamespace('ratchet') and p.proname in ('commit_statement', 'is_key_held')
+  and has_schema_privilege(p.pronamespace, 'usage') and has_function_privilege(p.oid, 'execute')
+"""
 
 
 async def claim_runs(
@@ -128,38 +131,82 @@ async def claim_runs(
 
 async def commit_batch(lease: UUID, lease_seconds: int, entries: Sequence[Entry]) -> list[Verdict]:
     """Commit every entry whose run is still held at its base; the others change nothing."""
-    columns = _write_entries(lease, lease_seconds, entries)
+    held = (lease, lease_seconds, _write_entries(entries))
     mails = [(entry.run_id, entry.mail) for entry in entries if entry.mail]
     if not mails:
-        return await db.fetch(_COMMIT, columns, Verdict)
-    told = (settings().event_days, list(settings().event_sinks))
-    return await db.fetch(_COMMIT_WITH_MAIL, (*columns, *write_mail(mails), *told), Verdict)
+        return await db.fetch(_COMMIT, held, Verdict)
+    return await db.fetch(_COMMIT_WITH_MAIL, (*held, *_write_mails(mails)), Verdict)
 
 
-def _write_entries(lease: UUID, lease_seconds: int, entries: Sequence[Entry]) -> tuple[Any, ...]:
-    """The entries as one array per column."""
-    steps = [(entry.run_id, step) for entry in entries for step in entry.steps]
-    return (
-        lease,
-        lease_seconds,
-        [entry.run_id for entry in entries],
-        [entry.base for entry in entries],
-        [len(entry.events) for entry in entries],
-        [",".join(entry.events) for entry in entries],
-        [entry.status for entry in entries],
-        [entry.released for entry in entries],
-        [entry.due_at for entry in entries],
-        [entry.state for entry in entries],
-        [entry.result for entry in entries],
-        [entry.error for entry in entries],
-        [entry.grants_used for entry in entries],
-        [run_id for run_id, _ in steps],
-        [step.reference for _, step in steps],
-        [step.visit for _, step in steps],
-        [step.attempt for _, step in steps],
-        [step.function for _, step in steps],
-        [step.output for _, step in steps],
-        [step.error for _, step in steps],
-        [step.started_at for _, step in steps],
-        [step.finished_at for _, step in steps],
-    )
+async def commit_statement(connection: db.Connection, lease: UUID, lease_seconds: int, entry: Entry) -> Verdict:
+    """Add the entry to the transaction that is open on this connection to our database, of whatever login.
+
+    Raises, so that nothing can be committed there any more, if its run is not held at its base.
+    """
+    held = (lease, lease_seconds, _write_entries([entry]))
+    mail = _write_mails([(entry.run_id, entry.mail or Mail())])
+    cursor = AsyncCursor(connection, row_factory=class_row(Verdict))
+    [verdict] = await (await cursor.execute(_COMMIT_STATEMENT, (*held, *mail))).fetchall()
+    return verdict
+
+
+async def shares_database(connection: db.Connection) -> bool:
+    """Whether a transaction that is open here, of whatever login, can commit our steps: it is in our own database.
+
+    Names and addresses say little about that (poolers, aliases, copies); that a lock taken there is met here says all.
+    """
+    cursor = AsyncCursor(connection, row_factory=scalar_row)
+    if not await (await cursor.execute(_MAY_COMMIT)).fetchone():
+        return False
+    key = secrets.randbits(63)
+    async with db.connection() as own, own.transaction():
+        await own.execute("select pg_advisory_xact_lock(%s)", (key,))
+        return bool(await (await cursor.execute("select ratchet.is_key_held(%s)", (key,))).fetchone())
+
+
+def _write_mails(mails: Sequence[tuple[UUID, Mail]]) -> tuple[Any, ...]:
+    return (*write_mail(mails), settings().event_days, list(settings().event_sinks))
+
+
+def _write_entries(entries: Sequence[Entry]) -> str:
+    """The entries as one JSON text, written at once: a parameter per column costs more than all of the rest.
+
+    Values of the workflow stay texts in it: Postgres takes no JSON apart that has a \\u0000 in it.
+    """
+    return encode([_write_entry(entry) for entry in entries])
+
+
+def _write_entry(entry: Entry) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "run": str(entry.run_id),
+        "base": entry.base,
+        "count": len(entry.events),
+        "events": ",".join(entry.events),
+        "status": entry.status,
+        "released": entry.released,
+        "grants_used": entry.grants_used,
+    }
+    if entry.steps:
+        written["steps"] = [_write_step(step) for step in entry.steps]
+    if entry.state is not None:
+        written["state"] = entry.state
+    if entry.released:
+        written |= {"due": _write_time(entry.due_at), "result": entry.result, "error": entry.error}
+    return written
+
+
+def _write_step(step: StepRow) -> dict[str, Any]:
+    return {
+        "reference": step.reference,
+        "visit": step.visit,
+        "attempt": step.attempt,
+        "function": step.function,
+        "output": step.output,
+        "error": step.error,
+        "started_at": _write_time(step.started_at),
+        "finished_at": _write_time(step.finished_at),
+    }
+
+
+def _write_time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

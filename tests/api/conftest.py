@@ -1,11 +1,19 @@
 """The API on a fresh database, with nothing going on after a response unless a test asks for it."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from lib import db
+from lib.dbtool import catalog, logins
+from lib.dbtool.setup import set_up
+from lib.dbtool.walls import Wishes
+from lib.dev.postgres import Server
 from lib.http import rates
 from tests.api.client import Client
 from tests.conftest import Configure
@@ -14,6 +22,10 @@ from tests.documents import document
 type Publish = Callable[..., Awaitable[dict[str, Any]]]
 type StartRun = Callable[..., Awaitable[dict[str, Any]]]
 type TakeDown = Callable[[], Awaitable[None]]
+
+# Roles belong to the whole server: other rooms' tests have logins of other names.
+TOOL_LOGINS = {"api_reader": "s3cret-of-the-reader", "api_writer": "s3cret-of-the-writer"}
+SAMPLE = Path(__file__).parents[1] / "dbtool/schema.sql"
 
 PURE = [{"greet": {"set": {"hello": "${ .name }"}}}]
 
@@ -61,3 +73,31 @@ def start(api: Client, publish: Publish) -> StartRun:
         return found.json()
 
     return start_run
+
+
+@pytest.fixture(scope="session")
+def tool_template(server: Server, template: str) -> str:
+    """The name of a migrated database that holds the sample application, too, set up for the tool."""
+    url = server.create_database("template_api_tool", template=template)
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(SAMPLE.read_bytes())
+    reader, writer = TOOL_LOGINS
+    asyncio.run(set_up(url, Wishes(read_role=reader, write_role=writer, schemas=("rental",)), TOOL_LOGINS))
+    return "template_api_tool"
+
+
+@pytest.fixture
+async def tool(
+    server: Server, tool_template: str, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Client]:
+    """The API on a fresh database that holds the sample application, too, with both logins of the tool."""
+    name = "api_tool"
+    url = server.create_database(name, template=tool_template)
+    reads, writes = (make_conninfo(url, user=role, password=secret) for role, secret in TOOL_LOGINS.items())
+    configure(DATABASE_URL=url, DB_TOOL_READ_URL=reads, DB_TOOL_WRITE_URL=writes, RATCHET_AFTER_RESPONSE="off")
+    monkeypatch.setattr(catalog, "_kept", None)
+    rates.forget()
+    yield Client()
+    await logins.close()
+    await db.close()
+    server.drop_database(name)

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from lib import store
+from tests.api.client import Client
 from tests.api.conftest import StartRun
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +30,7 @@ HEAVY = (
     "sqlglot",
     "lib.calls",
     "lib.dsl",
+    "pgparse",
     "lib.engine.reactor",
 )
 
@@ -36,7 +38,7 @@ HEAVY = (
 # more library of any size does not.
 BUDGET = 145
 BUDGET_WITH_MODELS = 200  # pydantic is 48
-HAS_MODELS = {"workflow_runs"}
+HAS_MODELS = {"db_ask", "db_query"}
 
 # Prints what is loaded when the file is imported, and when the first answer's last byte is sent.
 PROBE = """
@@ -93,6 +95,8 @@ def test_an_api_file_imports_nothing_heavy_and_keeps_to_its_budget(file: str):
 @pytest.mark.parametrize(
     ("file", "path"),
     [
+        ("db_ask", "/db/documents?collection=notes"),
+        ("db_query", "/db/queries"),
         ("health", "/health"),
         ("runs", "/runs"),
         ("run", "/runs/{run}"),
@@ -111,6 +115,18 @@ async def test_reading_loads_nothing_heavy(start: StartRun, file: str, path: str
     found = load(file, "GET", path.format(run=run["id"], workflow=run["workflow_id"]))
     assert found["status"] == 200
     assert heavy(found["ended"]) == set()
+
+
+async def test_the_tables_are_shown_without_a_parser(tool: Client):
+    found = load("db_query", "GET", "/db/schema")
+    assert found["status"] == 200
+    assert heavy(found["ended"]) == set()
+
+
+async def test_a_statement_is_run_without_the_workflow_language(tool: Client):
+    found = load("db_query", "POST", "/db/query", '{"sql": "select 1"}')
+    assert found["status"] == 200
+    assert heavy(found["ended"]) == {"lib.calls", "pgparse", "sqlglot"}
 
 
 async def test_a_run_is_accepted_before_anything_heavy_is_loaded(start: StartRun):

@@ -89,15 +89,16 @@ def memory_over_time(iterations: int) -> list[tuple[int, int, int]]:
     tracemalloc.start()
     try:
         for position, _ in enumerate(play(document, iterations // 10)):
-            found.append((position + 1, tracemalloc.get_traced_memory()[0], _resident()))
+            found.append((position + 1, tracemalloc.get_traced_memory()[0], resident()))
     finally:
         tracemalloc.stop()
     return [(min(position * iterations // 10, iterations), traced, resident) for position, traced, resident in found]
 
 
-def _resident() -> int:
+def resident(pid: int | str = "self") -> int:
+    """Bytes of memory that a process has."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
     except OSError:  # only Linux tells
         return 0
 

@@ -148,14 +148,6 @@ async def test_no_cookie_is_kept(http: HttpCaller) -> None:
     assert not transport._pool().client.cookies
 
 
-async def test_the_library_logs_nothing_of_a_request_but_its_origin(caplog, http: HttpCaller) -> None:
-    caplog.set_level("INFO")
-    async with serve(lambda _: answer()) as server:
-        await http(server.url + "/hooks/sesame?key=sesame", headers={"x-key": "sesame"}, method="post", body="sesame")
-    assert server.url in caplog.text
-    assert "sesame" not in caplog.text
-
-
 async def test_a_timeout_while_waiting_for_a_free_connection_is_a_timeout(monkeypatch, http: HttpCaller) -> None:
     monkeypatch.setattr(transport, "MAX_CONNECTIONS", 1)
     async with serve(lambda _: never) as server:

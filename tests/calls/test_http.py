@@ -294,3 +294,12 @@ async def test_an_unknown_function_is_a_configuration_fault() -> None:
 
 def test_a_context_keeps_its_secrets_out_of_its_text() -> None:
     assert "hush" not in repr(replace(CONTEXT, secrets=("hush",)))
+
+
+async def test_neither_the_url_nor_a_header_of_a_call_reaches_the_log_of_the_libraries(
+    http: HttpCaller, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")  # as a runtime may have it, that writes whatever a library tells
+    async with serve(lambda _: json_answer("{}")) as server:
+        await http(f"{server.url}/?key=s3cr3t-query", headers={"authorization": "Bearer s3cr3t-header"})
+    assert "s3cr3t" not in caplog.text

@@ -11,6 +11,7 @@ from lib import calls, dsl
 from lib.calls import schemas
 from lib.config import settings
 from lib.errors import InvalidDocument
+from lib.http.caller import ANYONE
 from lib.http.documents import _compile
 from tests.calls.server import Received, answer, serve
 from tests.documents import document
@@ -154,7 +155,7 @@ async def test_a_fetched_text_that_is_no_schema_and_one_that_refers_elsewhere_ar
     for body in ('{"type": "objekt"}', '{"$ref": "other.json"}'):
         async with serve(lambda _, body=body: answer(200, body)) as server:
             with pytest.raises(InvalidDocument) as caught:
-                await _compile(with_input(server.url))
+                await _compile(with_input(server.url), ANYONE)
         (problem,) = caught.value.extra["errors"]
         assert (problem["pointer"], problem["detail"][:25]) == ("/input/schema", "the schema cannot be used")
 
@@ -184,7 +185,7 @@ async def test_a_fetched_function_brings_its_schemas() -> None:
 
     async with serve(handle) as server:
         name = server.url + "/f.yaml"
-        compiled = await _compile(document([{"a": {"call": name}}]))
+        compiled = await _compile(document([{"a": {"call": name}}]), ANYONE)
     assert compiled.definition["use"]["functions"][name]["input"]["schema"]["document"] == {"type": "number"}
 
 

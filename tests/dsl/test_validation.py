@@ -19,7 +19,7 @@ from lib.dsl.validation import validate
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared" / "serverless-workflow" / "examples"
 HEADER = {"dsl": "1.0.3", "namespace": "test", "name": "case", "version": "0.1.0"}
-FILES = ("accepted", "calls", "structure", "expressions", "references", "unsupported")
+FILES = ("accepted", "calls", "statements", "structure", "expressions", "references", "unsupported")
 NOT_SUPPORTED = "is not supported by this release"
 SWITCHED_OFF = process_checks.SWITCHED_OFF
 

@@ -105,6 +105,14 @@ async def test_a_long_wait_holds_nothing_and_is_due_when_it_ends(start, reactor:
     assert (run.status, run.result) == ("completed", {"woke": True})
 
 
+async def test_a_sweep_forgets_what_the_database_tool_was_asked_long_ago(database: str):
+    await store.begin_query(caller="", origin="http", statement="select 1", quota=None)
+    for later, kept in (("29 days", 1), ("31 days", 0)):
+        await move_clock(later)
+        await sweep_all(Reactor(), None)
+        assert await sql("select count(*) from ratchet.queries") == [(kept,)]
+
+
 async def test_a_run_that_is_woken_too_early_waits_on(start, reactor: Reactor):
     run_id = await start(document([{"nap": {"wait": {"days": 30}}}]))
     await sweep_all(reactor, None)

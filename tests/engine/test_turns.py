@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from lib import calls, dsl, store
+from lib.dsl import limits
 from lib.engine.hold import Hold
 from lib.engine.reactor import Reactor
 from lib.engine.sweeping import sweep_all
@@ -151,7 +152,9 @@ async def test_an_entry_that_the_database_can_never_take_does_not_hold_up_its_ba
 
     letters = random.Random(1)
     name = "".join(chr(letters.randrange(0x4E00, 0x9000)) for _ in range(3000))  # too long for the steps' index
-    bad = await start(document([{name: call("http://x/fast")}], name="bad"))
+    with monkeypatch.context() as patch:  # a release without this limit has published it
+        patch.setattr(limits, "REFERENCE_BYTES", 10_000)
+        bad = await start(document([{name: call("http://x/fast")}], name="bad"))
     good = await start(document([{"one": call("http://x/fast")}], name="good"))
     async with asyncio.timeout(5):
         await sweep_all(reactor, None)

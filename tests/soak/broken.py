@@ -24,8 +24,8 @@ BUILDS: Mapping[str, tuple[Break, ...]] = {
     "the fence is removed": (
         Break(
             "commit_batch",
-            "where r.id = e.id and r.lease = p_lease and r.status = 'running' and r.seq = e.base",
-            "where r.id = e.id and r.status = 'running'",
+            "where r.id = e.run and r.lease = p_lease and r.status = 'running' and r.seq = e.base",
+            "where r.id = e.run and r.status = 'running'",
         ),
     ),
     # who listens does not wait for who is just sending
@@ -40,8 +40,8 @@ BUILDS: Mapping[str, tuple[Break, ...]] = {
     ),
     # numbers come from one sequence for all runs, as an identity column would give them
     GLOBAL_SEQUENCE: (
-        Break("commit_batch", "set seq = r.seq + e.events_count", "set seq = nextval('ratchet.seqs') + e.events_count"),
-        Break("commit_batch", "w.base + 1,", "w.new_seq - w.events_count + 1,"),
+        Break("commit_batch", "set seq = r.seq + e.count", "set seq = nextval('ratchet.seqs') + e.count"),
+        Break("commit_batch", "w.base + 1,", "w.new_seq - w.count + 1,"),
     ),
 }
 

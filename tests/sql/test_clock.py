@@ -9,8 +9,8 @@ NOON = "2030-01-02 12:00:00+00"
 
 
 @pytest.fixture
-def conn(database_url: str):
-    with psycopg.connect(database_url, autocommit=True) as conn:
+def conn(direct_url: str):
+    with psycopg.connect(direct_url, autocommit=True) as conn:
         yield conn
 
 

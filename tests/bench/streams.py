@@ -1,32 +1,42 @@
-"""What streams cost on one function process: `python -m tests.stream.bench_streams [streams] [runs]`.
-
-Prints the memory per client, the queries per second, idle and busy, and how long a committed event takes to
-arrive, each against a throwaway Postgres on this machine.
-"""
+"""Streams: what so many clients of one function process cost in memory, CPU and queries, and how late events come."""
 
 import asyncio
 import os
-import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from statistics import quantiles
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from lib import db
-from lib.dev.postgres import Server
+from lib.config import settings
 from lib.dev.runtime import Instance, start_instance
-from lib.migrate import migrate
+from tests.bench.contenders import Prepared
+from tests.bench.lab import ROOT, Lab, percentile, say
+from tests.bench.machine import resident
+from tests.bench.throughput import cpu_seconds
 from tests.stream.tools import Hand, make_hand
 
-ROOT = Path(__file__).parents[2]
+RUNS = 60
 COMMITS_PER_SECOND = 100
 BUSY_SECONDS = 10.0
-IDLE_SECONDS = 10.0
+IDLE_SECONDS = 5.0
 SETTLE_SECONDS = 2.0
+
+
+@dataclass
+class Cost:
+    """Of one number of clients; queries are per second, the commits themselves not counted."""
+
+    clients: int
+    opened_per_second: float = 0.0
+    kb_per_client: float = 0.0
+    idle_queries: float = 0.0
+    busy_queries: float = 0.0
+    busy_cpu_percent: float = 0.0
+    delivery_p50: float = 0.0
+    delivery_p99: float = 0.0
 
 
 class Client:
@@ -56,55 +66,59 @@ class Client:
         self._writer.close()
 
 
-async def main(streams: int = 300, runs: int = 60) -> None:
-    """Open, wait, move, close; print what each cost."""
-    with tempfile.TemporaryDirectory() as folder, Server(Path(folder, "data"), durable=False) as server:
-        url = server.create_database("bench")
-        await migrate(url)
+def measure(lab: Lab, ours: Prepared, clients: int) -> Cost:
+    """On a fresh database and a fresh process."""
+    with lab.copy(ours.template) as url:
         os.environ["DATABASE_URL"] = url
-        hand = await make_hand()
-        run_ids = [await hand.start() for _ in range(runs)]
-        await hand.claim(run_ids)
-        async with function(url) as instance:
-            await measure(instance, hand, [Client(run_ids[turn % runs]) for turn in range(streams)], run_ids)
-        await db.close()
+        settings.cache_clear()
+        cost = asyncio.run(_measure(url, clients))
+    say(f"  streams: {cost}")
+    return cost
 
 
-async def measure(instance: Instance, hand: Hand, clients: list[Client], run_ids: list[UUID]) -> None:
-    """The figures, one a line."""
+async def _measure(url: str, streams: int) -> Cost:
+    hand = await make_hand()
+    run_ids = [await hand.start() for _ in range(RUNS)]
+    await hand.claim(run_ids)
+    clients = [Client(run_ids[turn % RUNS]) for turn in range(streams)]
+    async with function(url) as instance:
+        cost = await watch(instance, hand, clients, run_ids)
+    await db.close()
+    return cost
+
+
+async def watch(instance: Instance, hand: Hand, clients: list[Client], run_ids: list[UUID]) -> Cost:
+    """Open, wait, move, close."""
+    cost = Cost(len(clients))
     warm, *others = clients
     await warm.open(instance.port)
-    before = resident_kb(instance.pid)
-    begin = time.perf_counter()
+    before, begin = resident(instance.pid), time.perf_counter()
     for some in range(0, len(others), 50):
         await asyncio.gather(*(client.open(instance.port) for client in others[some : some + 50]))
-    say("streams opened per second", len(others) / (time.perf_counter() - begin))
+    cost.opened_per_second = len(others) / (time.perf_counter() - begin)
     await asyncio.sleep(SETTLE_SECONDS)
-    say("KB per client", (resident_kb(instance.pid) - before) / len(others))
-    await asyncio.sleep(SETTLE_SECONDS)
-    say("idle: queries per second", (await during(instance, asyncio.sleep(IDLE_SECONDS)))[0])
+    cost.kb_per_client = (resident(instance.pid) - before) / 1024 / len(others)
+    cost.idle_queries, _ = await during(instance, asyncio.sleep(IDLE_SECONDS))
     committed: dict[tuple[UUID, int], float] = {}
-    queries, cpu = await during(instance, keep_moving(hand, run_ids, committed))
-    say("busy: queries per second, commits excluded", queries - len(committed) / BUSY_SECONDS)
-    say("busy: CPU of the function, %", cpu)
+    queries, cost.busy_cpu_percent = await during(instance, keep_moving(hand, run_ids, committed))
+    cost.busy_queries = queries - len(committed) / BUSY_SECONDS
     await asyncio.sleep(SETTLE_SECONDS)
-    report_delivery(clients, committed)
+    delays = read_delays(clients, committed)
+    cost.delivery_p50, cost.delivery_p99 = percentile(delays, 50), percentile(delays, 99)
     for client in clients:
         await client.close()
+    return cost
 
 
-def report_delivery(clients: list[Client], committed: dict[tuple[UUID, int], float]) -> None:
-    """From the commit's answer to the frame that covers it, per client and commit."""
+def read_delays(clients: list[Client], committed: dict[tuple[UUID, int], float]) -> list[float]:
+    """Milliseconds from the commit's answer to the frame that covers it, per client and commit."""
     delays = []
     for client in clients:
         for (run_id, seq), moment in committed.items():
             if run_id == client.run_id:
                 covering = min(got for got in client.arrived if got >= seq)
                 delays.append((client.arrived[covering] - moment) * 1000)
-    cuts = quantiles(delays, n=100)
-    say("deliveries", len(delays))
-    say("delivery p50, ms", cuts[49])
-    say("delivery p99, ms", cuts[98])
+    return delays
 
 
 async def keep_moving(hand: Hand, run_ids: list[UUID], committed: dict[tuple[UUID, int], float]) -> None:
@@ -140,28 +154,8 @@ async def transactions() -> int:
 
 @asynccontextmanager
 async def function(url: str) -> AsyncIterator[Instance]:
-    """The stream's function under the platform's runtime."""
-    instance = await start_instance(ROOT, ROOT / "api" / "run_stream.py", {"DATABASE_URL": url}, lambda *_: None)
+    """The stream's function under the platform's runtime, told to take them all."""
+    env = {"DATABASE_URL": url, "RATCHET_MAX_STREAMS": "10000"}
+    instance = await start_instance(ROOT, ROOT / "api" / "run_stream.py", env, lambda *_: None)
     yield instance
     await instance.stop()
-
-
-def resident_kb(pid: int) -> int:
-    """Memory of a process."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0])
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def say(what: str, figure: float) -> None:
-    """One line."""
-    print(f"{what:45} {figure:10.1f}", flush=True)
-
-
-if __name__ == "__main__":
-    asyncio.run(main(*map(int, sys.argv[1:])))

@@ -1,0 +1,59 @@
+"""The WHERE rule: the condition of a write must be able to spare a row, whatever else is the case.
+
+A condition is read as a formula over things that vary by row (columns of the changed table) and things that do not
+(constants, parameters, functions without columns, other tables, subqueries of their own). It is refused when nothing
+in it varies by row, or when the things that do not vary can be such that no row is spared: `id = id`, `true OR …`,
+`id > 5 OR id <= 5`, `$1 OR id = 2`. Rows spared only because a column is null do not count.
+"""
+
+import itertools
+import math
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from lib.dbtool.formulas import Formulas
+from lib.dbtool.logic import Formula, Variable
+from lib.dbtool.second import Node
+from lib.dbtool.source import Source
+from lib.dbtool.terms import Target
+
+_SAMPLES = 32
+_WORK = 10_000  # comparisons: some 10 ms
+
+
+def require_condition(wrapped: Node, target: Target, source: Source, place: int) -> None:
+    """Raises QueryRefused when the condition, a wrapped node, spares no row of the target."""
+    formulas = Formulas(target)
+    formula = formulas.read(wrapped)
+    variables = formulas.variables()
+    by_row = {name: variable for name, variable in variables.items() if variable.varies}
+    others = {name: variable for name, variable in variables.items() if not variable.varies}
+    size = formulas.size + len(variables)
+    if not by_row or not all(_spares(formula, by_row, fixed, size) for fixed in _assignments(others, size * _SAMPLES)):
+        raise source.refused("constant_condition", place)
+
+
+def _spares(formula: Formula, variables: dict[str, Variable], fixed: dict[str, Any], size: int) -> bool:
+    """Whether some row without nulls, or some row for which the condition is plainly false, is left alone."""
+    for assignment in _assignments(variables, size):
+        verdict = formula(fixed | assignment)
+        if verdict is False:
+            return True
+        if verdict is None and not any(variables[name].is_null and value for name, value in assignment.items()):
+            return True
+    return False
+
+
+def _assignments(variables: dict[str, Variable], size: int) -> Iterator[dict[str, Any]]:
+    """Values for all variables: every combination when they are few, else the likely ones and a fixed sample."""
+    for null, leaning in itertools.product((False, True), (0, 1)):
+        yield {name: null if one.is_null else one.leanings[leaning] for name, one in variables.items()}
+    domains = [variable.domain for variable in variables.values()]
+    if math.prod(map(len, domains)) * size <= _WORK:
+        for values in itertools.product(*domains):
+            yield dict(zip(variables, values, strict=True))
+        return
+    chance = random.Random(0)  # noqa: S311 - a sample, no secret
+    for _ in range(_SAMPLES):
+        yield {name: chance.choice(one.domain) for name, one in variables.items()}

@@ -1,0 +1,214 @@
+"""Three-valued logic over variables that say how terms compare: what a condition is made of once it is read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from lib.dbtool.terms import Term, Terms, difference
+
+type Truth = bool | None
+type Values = Mapping[str, Any]
+type Formula = Callable[[Values], Truth]
+type Threshold = tuple[int, Any]  # numbers before texts
+
+COMPARED: dict[str, Callable[[int], bool]] = {
+    "=": lambda sign: sign == 0,
+    "<>": lambda sign: sign != 0,
+    "<": lambda sign: sign < 0,
+    ">": lambda sign: sign > 0,
+    "<=": lambda sign: sign <= 0,
+    ">=": lambda sign: sign >= 0,
+}
+MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_LOOKED_AT = 8
+_ZERO: Threshold = (0, Fraction(0))
+_NO_TEXT: Threshold = (1, "")  # no text sorts before it
+
+
+@dataclass(slots=True)
+class Variable:
+    """Something a formula depends on: its possible values; whether it varies by row; whether it says "is null".
+
+    `leanings` are the values with which the fewest and the most comparisons hold: where to look first.
+    """
+
+    domain: Sequence[Any]
+    varies: bool
+    is_null: bool = False
+    leanings: tuple[Any, Any] = (False, True)
+
+
+def constant(truth: Truth) -> Formula:
+    """A formula that is always the same."""
+    return lambda _: truth
+
+
+def negated(formula: Formula) -> Formula:
+    """NOT."""
+
+    def value(values: Values) -> Truth:
+        truth = formula(values)
+        return None if truth is None else not truth
+
+    return value
+
+
+def every(formulas: Sequence[Formula]) -> Formula:
+    """AND."""
+
+    def value(values: Values) -> Truth:
+        unknown = False
+        for formula in formulas:
+            truth = formula(values)
+            if truth is False:
+                return False
+            unknown = unknown or truth is None
+        return None if unknown else True
+
+    return value
+
+
+def some(formulas: Sequence[Formula]) -> Formula:
+    """OR."""
+    return negated(every([negated(formula) for formula in formulas]))
+
+
+def same(left: Formula, right: Formula) -> Formula:
+    """Whether two truths are equal, unknown when one is."""
+
+    def value(values: Values) -> Truth:
+        first, second = left(values), right(values)
+        return None if first is None or second is None else first == second
+
+    return value
+
+
+def known_as(formula: Formula, truth: Truth) -> Formula:
+    """Whether a formula has this truth: never unknown itself."""
+    return lambda values: formula(values) is truth
+
+
+@dataclass(slots=True)
+class Comparisons:
+    """Makes formulas about terms; a sum of terms is one variable, whose values are its places among the constants."""
+
+    terms: Terms
+    _thresholds: dict[str, set[Threshold]] = field(default_factory=dict)
+    _ranks: dict[str, dict[Threshold, int]] = field(default_factory=dict)
+    _variables: dict[str, Variable] = field(default_factory=dict)
+    _ordered: dict[str, Mapping[str, Fraction]] = field(default_factory=dict)
+    _uses: dict[str, list[tuple[Callable[[int], bool], Threshold]]] = field(default_factory=dict)
+    size: int = 0  # comparisons and truths so far: what one evaluation costs
+
+    def compare(self, name: str, left: Term, right: Term) -> Formula:
+        """`left name right`, where name is one of COMPARED; what is on both sides cancels out, nulls ignored."""
+        if left.word is not None and right.word is None:
+            return self.compare(MIRRORED.get(name, name), right, left)
+        if left.word is not None and right.word is not None:
+            return constant(COMPARED[name]((left.word > right.word) - (left.word < right.word)))
+        if right.word is not None:
+            return self._against(name, left, (1, right.word))
+        return self._against(name, Term(difference(left, right).parts), (0, difference(right, left).constant))
+
+    def member(self, left: Term, right: Sequence[Term]) -> Formula | None:
+        """`left in (right …)` for constants, as one formula; None when they are not all plain constants."""
+        if not left.parts or left.constant or any(term.parts for term in right):
+            return None
+        key, sign = self._key(left.parts)
+        if sign != 1:
+            return None
+        thresholds = [(0, term.constant) if term.word is None else (1, term.word) for term in right]
+        self._thresholds[key].update(thresholds)
+        self._uses.setdefault(key, []).extend((COMPARED["="], threshold) for threshold in thresholds[:_LOOKED_AT])
+        self.size += 1
+        nulls = self._nulls(left.parts)
+
+        def value(values: Values) -> Truth:
+            if any(values[null] for null in nulls):
+                return None
+            ranks = self._ranks[key]
+            return values[key] in {ranks[threshold] for threshold in thresholds}
+
+        return value
+
+    def truth_of(self, term: Term) -> Formula:
+        """A term that is a truth itself: a boolean column, a call, an operator that is not read further."""
+        key = f"truth:{term}"
+        self.size += 1
+        self._variables[key] = Variable((False, True), any(part in self.terms.varying for part in term.parts))
+        nulls = self._nulls(term.parts)
+        return lambda values: None if any(values[null] for null in nulls) else bool(values[key])
+
+    def null(self, term: Term) -> Formula:
+        """`term is null`: of what does not vary, nobody knows; of a constant, never."""
+        nulls = self._nulls(term.parts)
+        fixed = [part for part in term.parts if part not in self.terms.varying]
+        for part in fixed:
+            self._variables[f"unset:{part}"] = Variable((False, True), varies=False)
+        names = [*nulls, *(f"unset:{part}" for part in fixed)]
+        return lambda values: any(values[name] for name in names)
+
+    def variables(self) -> dict[str, Variable]:
+        """What all formulas made here depend on; ask when the last one is made."""
+        for key, thresholds in self._thresholds.items():
+            parts = self._ordered[key]
+            only = next(iter(parts)) if len(parts) == 1 else ""
+            bounded = only in self.terms.never_negative
+            found = sorted(thresholds | {_ZERO} if bounded else thresholds)
+            self._ranks[key] = {threshold: 2 * index + 1 for index, threshold in enumerate(found)}
+            first = self._ranks[key][_ZERO] if bounded else 0
+            if found and found[0] == _NO_TEXT:
+                first = 1
+            varies = any(part in self.terms.varying for part in parts)
+            domain = range(first, 2 * len(found) + 1)
+            self._variables[key] = Variable(domain, varies, leanings=self._leanings(key, domain))
+        return self._variables
+
+    def _leanings(self, key: str, domain: Sequence[int]) -> tuple[int, int]:
+        """The places with which the fewest and the most of the first comparisons hold."""
+        ranks, uses = self._ranks[key], self._uses.get(key, [])[:_LOOKED_AT]
+
+        def holding(place: int) -> int:
+            return sum(holds((place > ranks[at]) - (place < ranks[at])) for holds, at in uses)
+
+        some_places = domain[: 2 * _LOOKED_AT]
+        return min(some_places, key=holding), max(some_places, key=holding)
+
+    def _against(self, name: str, left: Term, threshold: Threshold) -> Formula:
+        """`left name threshold`, with `left`'s factors brought to their smallest spelling."""
+        if not left.parts:
+            number = left.constant - threshold[1] if threshold[0] == 0 else Fraction(1)
+            return constant(COMPARED[name]((number > 0) - (number < 0)))
+        key, factor = self._key(left.parts)
+        if threshold[0] == 0:
+            threshold = (0, (threshold[1] - left.constant) / factor)
+        elif factor != 1 or left.constant:
+            key, factor = self._key({f"{left}={threshold[1]}": Fraction(1)} | dict.fromkeys(left.parts, Fraction(0)))
+        holds = COMPARED[MIRRORED.get(name, name) if factor < 0 else name]
+        self._thresholds[key].add(threshold)
+        self._uses.setdefault(key, []).append((holds, threshold))
+        self.size += 1
+        nulls = self._nulls(left.parts)
+
+        def value(values: Values) -> Truth:
+            if any(values[null] for null in nulls):
+                return None
+            place, rank = values[key], self._ranks[key][threshold]
+            return holds((place > rank) - (place < rank))
+
+        return value
+
+    def _key(self, parts: Mapping[str, Fraction]) -> tuple[str, Fraction]:
+        """One spelling for all multiples of a sum, and the factor by which this one is larger."""
+        first = min(parts, key=lambda name: (not parts[name], name))
+        factor = parts[first] or Fraction(1)
+        key = repr(sorted((name, str(share / factor)) for name, share in parts.items()))
+        self._thresholds.setdefault(key, set())
+        self._ordered[key] = parts
+        return key, factor
+
+    def _nulls(self, parts: Mapping[str, Fraction]) -> list[str]:
+        names = [f"null:{part}" for part in parts if part in self.terms.nullable]
+        self._variables |= {name: Variable((False, True), varies=True, is_null=True) for name in names}
+        return names

@@ -1,0 +1,165 @@
+"""Which relation a name means, by PostgreSQL's own rules of scope: FROM, LATERAL, JOIN … ON and WITH."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lib.dbtool.names import words
+from lib.dbtool.second import Node, name_of, only
+
+if TYPE_CHECKING:
+    from lib.dbtool.catalog import Catalog
+
+# The columns of functions with named results; all others return one, named after the alias or the function.
+_NAMED_RESULTS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("json_each", "json_each_text", "jsonb_each", "jsonb_each_text", "each"), ("key", "value")),
+    "json_array_elements": ("value",),
+    "json_array_elements_text": ("value",),
+    "jsonb_array_elements": ("value",),
+    "jsonb_array_elements_text": ("value",),
+}
+_OPEN_FUNCTIONS = words(
+    """
+    unnest json_populate_record json_populate_recordset jsonb_populate_record jsonb_populate_recordset
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Something a name in FROM stands for; `columns` is None when they are not known."""
+
+    columns: tuple[str, ...] | None = None
+    required: frozenset[str] = frozenset()  # the columns that are never null
+
+
+@dataclass(slots=True)
+class Scope:
+    """The relations and WITH queries that a name may mean, innermost first."""
+
+    parent: "Scope | None" = None
+    relations: dict[str, Relation] = field(default_factory=dict)
+    ctes: dict[str, Relation] = field(default_factory=dict)
+
+    def relation(self, name: str) -> Relation | None:
+        """The relation that `name` means."""
+        for scope in self.chain():
+            if name in scope.relations:
+                return scope.relations[name]
+        return None
+
+    def cte(self, name: str) -> Relation | None:
+        """The WITH query that `name` means."""
+        for scope in self.chain():
+            if name in scope.ctes:
+                return scope.ctes[name]
+        return None
+
+    def chain(self) -> Iterator["Scope"]:
+        """This scope and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    def without_siblings(self) -> "Scope":
+        """What a subquery in FROM that is not LATERAL sees: the WITH queries, and the relations further out."""
+        return Scope(self.parent, {}, self.ctes)
+
+
+def table(node: Node, catalog: "Catalog") -> Relation:
+    """The table, view or foreign table that a RangeVar names, as far as the catalog knows it."""
+    schemas = (node["schemaname"],) if "schemaname" in node else catalog.schemas
+    for schema in schemas:
+        known = catalog.tables.get((schema, node["relname"]))
+        if known is not None:
+            return Relation(
+                tuple(column.name for column in known.columns),
+                frozenset(column.name for column in known.columns if not column.nullable),
+            )
+    return Relation()
+
+
+def renamed(relation: Relation, alias: Node | None) -> Relation:
+    """The relation under an alias, whose list of columns renames as many of its own as it is long."""
+    names = tuple(part["String"].get("sval", "") for part in (alias or {}).get("colnames", ()))
+    if not names or relation.columns is None:
+        return Relation() if names else relation
+    return Relation(names + relation.columns[len(names) :])
+
+
+def function_columns(node: Node) -> tuple[str, ...] | None:
+    """The columns of functions in FROM, None when they follow from the arguments' types."""
+    names = [item["ColumnDef"]["colname"] for item in node.get("coldeflist", ())]
+    alone = len(node["functions"]) == 1
+    for item in node["functions"] if not names else ():
+        call, definition = item["List"]["items"]
+        kind, call = only(call)
+        name = name_of(call["funcname"])[1] if kind == "FuncCall" else ""
+        if name in _OPEN_FUNCTIONS or kind != "FuncCall":
+            return None
+        alias = node.get("alias", {}).get("aliasname", name) if alone else name
+        defined = [part["ColumnDef"]["colname"] for part in definition.get("List", {}).get("items", ())]
+        names += defined or _NAMED_RESULTS.get(name) or (alias,)
+    return (*names, "ordinality") if node.get("ordinality") else tuple(names)
+
+
+def function_name(node: Node) -> str:
+    """The name under which functions in FROM are known that have no alias."""
+    kind, call = only(node["functions"][0]["List"]["items"][0])
+    return name_of(call["funcname"])[1] if kind == "FuncCall" else ""
+
+
+def json_table_columns(columns: list[Node]) -> Iterator[str]:
+    """The columns of a JSON_TABLE, nested ones included."""
+    for column in columns:
+        node = column["JsonTableColumn"]
+        if "name" in node:
+            yield node["name"]
+        yield from json_table_columns(node.get("columns", []))
+
+
+def output(targets: list[Node], scope: Scope) -> tuple[str, ...] | None:
+    """The names of a target list's columns, None when a star stands for columns that are not known."""
+    names: list[str] = []
+    for target in targets:
+        node = target["ResTarget"]
+        kind, value = only(node["val"]) if "val" in node else ("", {})
+        if "name" not in node and kind == "ColumnRef" and "A_Star" in value["fields"][-1]:
+            starred = _starred(value["fields"], scope)
+            if starred is None:
+                return None
+            names += starred
+        else:
+            names.append(node.get("name") or figured(kind, value))
+    return tuple(names)
+
+
+def figured(kind: str, node: Any) -> str:
+    """The name PostgreSQL gives to a column that has none of its own; "?column?" also when it is hard to say."""
+    match kind:
+        case "ColumnRef" if "String" in node["fields"][-1]:
+            return str(node["fields"][-1]["String"].get("sval", ""))
+        case "FuncCall":
+            return name_of(node["funcname"])[1]
+        case "TypeCast":
+            return figured(*only(node["arg"]))
+        case "CoalesceExpr":
+            return "coalesce"
+        case _:
+            return "?column?"
+
+
+def _starred(fields: list[Node], scope: Scope) -> list[str] | None:
+    """The columns that `*` or `relation.*` stands for."""
+    if len(fields) > 1:
+        relation = scope.relation(fields[-2].get("String", {}).get("sval", ""))
+        found = [relation] if relation else [Relation()]
+    else:
+        found = list(scope.relations.values())
+    columns: list[str] = []
+    for relation in found:
+        if relation.columns is None:
+            return None
+        columns += relation.columns
+    return columns

@@ -1,0 +1,58 @@
+"""What an expression of PostgreSQL's tree looks like: a truth, a constant, a list, a pattern."""
+
+from typing import Any
+
+from lib.dbtool.logic import COMPARED
+from lib.dbtool.second import Node, name_of, only
+
+_TRUE = frozenset({"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"})
+_BOOLEAN_KINDS = frozenset({"BoolExpr", "BooleanTest", "NullTest"})
+_BOOLEAN_LINKS = frozenset({"EXISTS_SUBLINK", "ANY_SUBLINK", "ALL_SUBLINK"})
+
+
+def truth(node: Node) -> bool:
+    """A constant as a truth: its text, or whether its number is not 0."""
+    for name in ("boolval", "ival", "fval", "sval"):
+        if name in node:
+            value: Any = node[name].get(name, "" if name == "sval" else 0)
+            return value.strip().lower() in _TRUE if isinstance(value, str) else bool(value)
+    return True
+
+
+def is_boolean_type(node: Node) -> bool:
+    """Whether a cast is one to a truth."""
+    return "arrayBounds" not in node["typeName"] and name_of(node["typeName"]["names"])[1] in {"bool", "boolean"}
+
+
+def is_boolean(wrapped: Node) -> bool:
+    """Whether an expression is a truth by its looks."""
+    kind, node = only(wrapped)
+    match kind:
+        case "A_Const":
+            return "boolval" in node
+        case "TypeCast":
+            return is_boolean_type(node)
+        case "SubLink":
+            return node["subLinkType"] in _BOOLEAN_LINKS
+        case "A_Expr":
+            return node["kind"] not in {"AEXPR_OP", "AEXPR_NULLIF"} or name_of(node["name"])[1] in COMPARED
+        case _:
+            return kind in _BOOLEAN_KINDS
+
+
+def elements(wrapped: Node) -> list[Node] | None:
+    """The elements of ARRAY[…], perhaps cast; None when it is no such thing."""
+    kind, node = only(wrapped)
+    if kind == "TypeCast":
+        return elements(node["arg"])
+    return list(node.get("elements", [])) if kind == "A_ArrayExpr" else None
+
+
+def pattern(wrapped: Node) -> str | None:
+    """A pattern that is a constant; that of SIMILAR TO stands within a call."""
+    kind, node = only(wrapped)
+    if kind == "FuncCall" and len(node.get("args", ())) == 1:
+        return pattern(node["args"][0])
+    if kind == "TypeCast":
+        return pattern(node["arg"])
+    return str(node["sval"].get("sval", "")) if kind == "A_Const" and "sval" in node else None

@@ -1,0 +1,90 @@
+"""The ceiling: claim, then one batch commit per step of all claimed runs. No engine, no machine, no history.
+
+Two tables, one statement per batch, one asyncio task: what this driver and this Postgres allow at most to
+anybody who keeps each step's result and each run's state in committed rows.
+"""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import psycopg
+
+from tests.bench.peers.protocol import STEPS_PER_RUN, TALLY, serve, time_runs_async
+
+BATCH = 100
+SCHEMA = """
+create table bare_runs (
+  id bigint generated always as identity primary key, status text not null, step integer not null, state json
+) with (fillfactor = 70);
+create index bare_due on bare_runs (id) where status = 'pending';
+create table bare_steps (run_id bigint, step integer, output json, primary key (run_id, step));
+"""
+CLAIM = """
+update bare_runs set status = 'running' where id in (
+  select id from bare_runs where status = 'pending' order by id limit %s for update skip locked)
+returning id
+"""
+COMMIT = """
+with done as (select * from json_to_recordset(%s) as d (id bigint, step integer, output json, last boolean)),
+kept as (insert into bare_steps select id, step, output from done)
+update bare_runs r set step = d.step, state = d.output, status = case when d.last then 'done' else r.status end
+from done d where r.id = d.id
+"""
+
+
+class Link:
+    """This process's one connection."""
+
+    conn: psycopg.AsyncConnection[Any]
+
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+async def prepare() -> None:
+    """The schema."""
+    await start()
+    await Link.conn.execute(SCHEMA)
+
+
+async def start() -> None:
+    """Connect."""
+    Link.conn = await psycopg.AsyncConnection.connect(sys.argv[1], autocommit=True, prepare_threshold=None)
+
+
+async def enqueue(runs: int) -> None:
+    """Insert so many."""
+    await Link.conn.execute(
+        "insert into bare_runs (status, step) select 'pending', 0 from generate_series(1, %s)", (runs,)
+    )
+
+
+async def drain(batch: int) -> None:
+    """Claim and commit until nothing is pending."""
+    while claimed := await (await Link.conn.execute(CLAIM, (batch,))).fetchall():
+        for number in range(STEPS_PER_RUN):
+            last = number + 1 == STEPS_PER_RUN
+            rows = [{"id": id, "step": number, "output": TALLY.step(number), "last": last} for (id,) in claimed]
+            await Link.conn.execute(COMMIT, (json.dumps(rows),))
+
+
+async def work(runs: int) -> None:
+    """Drain in the background."""
+    _tasks.add(asyncio.create_task(drain(BATCH)))
+
+
+async def run_once() -> None:
+    """One run alone."""
+    await enqueue(1)
+    await drain(1)
+
+
+async def latency(runs: int) -> dict[str, list[float]]:
+    """One run at a time."""
+    return await time_runs_async(runs, run_once)
+
+
+if __name__ == "__main__":
+    serve(prepare=prepare, start=start, enqueue=enqueue, work=work, latency=latency)
