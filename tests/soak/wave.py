@@ -256,11 +256,13 @@ class Wave:
             await asyncio.sleep(0.1)
 
     async def _stop_instances(self) -> None:
-        give_up_at = time.monotonic() + 5
+        give_up_at, told = time.monotonic() + 5, set[int]()
         while self._instances or self._ordered:
             self._take_news()
-            for pid in list(self._instances):
-                for which in (signal.SIGCONT, signal.SIGTERM if time.monotonic() < give_up_at else signal.SIGKILL):
+            late = time.monotonic() > give_up_at
+            for pid in [pid for pid in self._instances if late or pid not in told]:
+                told.add(pid)
+                for which in (signal.SIGCONT, signal.SIGKILL if late else signal.SIGTERM):
                     try:
                         os.kill(pid, which)
                     except ProcessLookupError:
