@@ -51,8 +51,7 @@ class Suspects:
 
 
 def _is_watched(hold: Hold) -> bool:
-    """Until it gets anywhere: lost once, for a while; lost again, for as long as it takes."""
+    """For a while at least, wherever it gets to: the next one may kill it. Lost again, until it gets anywhere."""
     claims = hold.claimed.claims
-    if hold.base > hold.claimed.seq:
-        return False
-    return claims > 2 or (claims == 2 and time.monotonic() - hold.taken_at < WATCH_SECONDS)
+    young = time.monotonic() - hold.taken_at < WATCH_SECONDS
+    return claims > 1 and (young or (claims > 2 and hold.base == hold.claimed.seq))

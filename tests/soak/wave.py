@@ -25,6 +25,8 @@ from tests.soak.world import open_world, read_world
 
 LEASE_SECONDS = 1
 SETTLE_SECONDS = 60.0
+# Nothing has happened to any run for several leases: what is left will never end.
+STILL_SECONDS = 8.0
 TICK_SECONDS = 0.01
 OUTSIDE = {"name": "soak-outside", "events": 8}
 PREPARE_SECONDS = 20.0
@@ -237,8 +239,12 @@ class Wave:
             while not await quietly(store.deliver_events([event])):
                 await asyncio.sleep(0.05)
         random, give_up_at = self._dice(), time.monotonic() + SETTLE_SECONDS
+        moved, moved_at = None, time.monotonic()
         while await self.look(f"select 1 from ratchet.runs where status not in {invariants.TERMINAL} limit 1"):
-            if time.monotonic() > give_up_at:
+            now, moves = time.monotonic(), await self.look("select sum(seq) from ratchet.runs")
+            if moves and moves != moved:
+                moved, moved_at = moves, now
+            if now > give_up_at or now - moved_at > STILL_SECONDS:
                 break
             self._take_news()
             while len(self._instances) + len(self._ordered) < self.plan.instances:
@@ -250,11 +256,13 @@ class Wave:
             await asyncio.sleep(0.1)
 
     async def _stop_instances(self) -> None:
-        give_up_at = time.monotonic() + 5
+        give_up_at, told = time.monotonic() + 5, set[int]()
         while self._instances or self._ordered:
             self._take_news()
-            for pid in list(self._instances):
-                for which in (signal.SIGCONT, signal.SIGTERM if time.monotonic() < give_up_at else signal.SIGKILL):
+            late = time.monotonic() > give_up_at
+            for pid in [pid for pid in self._instances if late or pid not in told]:
+                told.add(pid)
+                for which in (signal.SIGCONT, signal.SIGKILL if late else signal.SIGTERM):
                     try:
                         os.kill(pid, which)
                     except ProcessLookupError:
