@@ -28,6 +28,7 @@ A frame is a dict about one open task. Its members:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Self
 
 type Frame = dict[str, Any]
@@ -55,21 +56,25 @@ class State:
     outcome: Mapping[str, Any] | None = None
 
     def dump(self) -> Any:
-        """The state as JSON; a value that several frames hold is written once."""
+        """The state as JSON; a value that several frames hold is written once.
+
+        What a step leaves as it is stands last: Postgres logs an update of a row only up to the end that stays the same.
+        """
         values = _Values()
+        held = {"context": values.put(self.context), "input": values.put(self.input)}
+        frames = [_pack(self.frames[id], values.put) for id in sorted(self.frames, reverse=True)]
         return {
-            "format": FORMAT,
-            "run_id": self.run_id,
-            "started": self.started,
-            "input": values.put(self.input),
-            "context": values.put(self.context),
-            "frames": [_pack(self.frames[id], values.put) for id in sorted(self.frames)],
-            "visits": dict(self.visits),
-            "ready": list(self.ready),
+            "values": values.written,
             "next_id": self.next_id,
             "pure": self.pure,
+            "ready": list(self.ready),
+            "frames": frames,
+            "visits": dict(reversed(self.visits.items())),
             "outcome": None if self.outcome is None else dict(self.outcome),
-            "values": values.written,
+            **held,
+            "started": self.started,
+            "run_id": self.run_id,
+            "format": FORMAT,
         }
 
     @classmethod
@@ -83,8 +88,8 @@ class State:
             started=dumped["started"],
             input=get(dumped["input"]),
             context=get(dumped["context"]),
-            frames={frame["id"]: _pack(frame, get) for frame in dumped["frames"]},
-            visits=dict(dumped["visits"]),
+            frames={frame["id"]: _pack(frame, get) for frame in sorted(dumped["frames"], key=itemgetter("id"))},
+            visits=dict(reversed(dumped["visits"].items())),
             ready=tuple(dumped["ready"]),
             next_id=dumped["next_id"],
             pure=dumped["pure"],

@@ -44,10 +44,11 @@ begin
     from written w
     cross join lateral json_to_recordset(w.steps) as t (reference text, visit integer, attempt integer, function text,
       output text, error text, started_at timestamptz, finished_at timestamptz)
-  ), _states as (
-    insert into ratchet.run_states as t (run_id, state)
-    select w.run, w.state::json from written w where w.state is not null
-    on conflict on constraint run_states_pkey do update set state = excluded.state
+  ), _states as (  -- not `on conflict`: it would lock the row it finds, and write that to the log
+    update ratchet.run_states t set state = w.state::json from written w where t.run_id = w.run and w.state is not null returning t.run_id
+  ), _first_states as (
+    insert into ratchet.run_states (run_id, state)
+    select w.run, w.state::json from written w where w.state is not null and w.run not in (select t.run_id from _states t)
   ), _finished as (  -- a failed run keeps its state: retry starts from it
     delete from ratchet.run_states t using written w where t.run_id = w.run and w.status = 'completed'
   ), _payloads as (
