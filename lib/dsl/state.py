@@ -58,7 +58,7 @@ class State:
     def dump(self) -> Any:
         """The state as JSON; a value that several frames hold is written once.
 
-        What a step leaves as it is stands last: Postgres logs an update of a row only up to the end that stays the same.
+        What a step leaves as it is stands last: Postgres does not log the end of a row that an update leaves alone.
         """
         values = _Values()
         held = {"context": values.put(self.context), "input": values.put(self.input)}

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from tests.engine.sql.ledger import write
+
 type Task = dict[str, Any]
 
 ABOUT = {"dsl": "1.0.3", "namespace": "default", "version": "1.0.0"}
@@ -59,6 +61,12 @@ def _caught(random: Random, _kinds: tuple[str, ...], _depth: int, path: str) -> 
     return {"try": [{f"{path}raise": {"raise": {"error": error}}}], "catch": {"do": after}}
 
 
+def _ledger(random: Random, _kinds: tuple[str, ...], _depth: int, path: str) -> Task:
+    """One line in a table, exactly once; tried again when the database was not to be had."""
+    retry = {"delay": {"milliseconds": random.randint(1, 20)}, "limit": {"attempt": {"count": 200}}}
+    return {"try": [{f"{path}write": write(f"{path}write")}], "catch": {"retry": retry}}
+
+
 def _wait(random: Random, _kinds: tuple[str, ...], _depth: int, _path: str) -> Task:
     return {"wait": {"milliseconds": random.randint(1, 40)}, "output": {"as": "${ 1 }"}}
 
@@ -112,5 +120,6 @@ _MAKERS: Mapping[str, Callable[[Random, tuple[str, ...], int, str], Task]] = {
     "fork": _fork,
     "talk": _talk,
     "child": _child,
+    "ledger": _ledger,
 }
 KINDS = tuple(_MAKERS)

@@ -44,6 +44,14 @@ ALWAYS: Mapping[str, LiteralString] = {
         select c.id from ratchet.runs c join ratchet.runs p on p.id = c.parent_id
         where c.awaited and c.status not in ('completed', 'failed', 'cancelled')
           and p.status in ('completed', 'failed', 'cancelled')""",
+    "what a step has written stands there exactly as often as the step was committed": """
+        select coalesce(l.run_id, s.run_id) from (
+          select run::uuid as run_id, entry, count(*) from shop.ledger group by 1, 2) l
+        full join (
+          select run_id, regexp_replace(reference, '^.*/', '') as entry, count(*) from ratchet.steps
+          where function = 'sql' and status = 'completed' group by 1, 2) s
+        on s.run_id = l.run_id and s.entry = l.entry
+        where s.count is distinct from l.count""",
     "a completed run has a result and no state": """
         select r.id from ratchet.runs r join ratchet.run_payloads p on p.run_id = r.id
         where r.status = 'completed' and (p.result is null or exists (

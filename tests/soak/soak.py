@@ -14,7 +14,10 @@ from psycopg.conninfo import make_conninfo
 
 from lib import calls, db, engine, migrate
 from lib.config import settings
+from lib.dbtool import logins
+from lib.dbtool.setup import set_up
 from lib.dev.postgres import Server
+from tests.engine.sql.ledger import PASSWORDS, SCHEMA, WISHES, find
 from tests.soak import broken
 from tests.soak.counts import Counts
 from tests.soak.instances import Nursery
@@ -56,22 +59,28 @@ async def run_wave(server: Server, plan: Plan, *, build: str | None = None) -> C
     """One wave on a fresh database."""
     server.drop_database("soak")
     server.create_database("soak")
-    url = server.url("soak")
-    await migrate.migrate(url)
-    if build:
-        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
-            for statement in broken.statements(build):
-                await conn.execute(statement.encode())
+    urls = find(server.url("soak"))
+    url = urls.owner
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        await conn.execute(SCHEMA.encode())
+        await set_up(url, WISHES, PASSWORDS)
+        await migrate.migrate(url, urls.writer)
+        for statement in broken.statements(build) if build else ():
+            await conn.execute(statement.encode())
     environment = {"RATCHET_LEASE": str(LEASE_SECONDS), "RATCHET_LINGER": "1", "RATCHET_EVENT_DAYS": "1"}
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    with _environment({**environment, "DATABASE_URL": make_conninfo(url, application_name="soak")}):
-        instance = {"DATABASE_URL": make_conninfo(url, application_name="instance")}
+    named = {
+        who: {name: make_conninfo(one, application_name=who) for name, one in urls.environment.items()}
+        for who in ("soak", "instance")
+    }
+    with _environment({**environment, **named["soak"]}):
         try:
-            with Nursery(instance, folder / "world") as nursery:
+            with Nursery(named["instance"], folder / "world") as nursery:
                 return await Wave(plan, nursery, url, folder / "world").run()
         finally:
             await engine.close()
             await calls.close()
+            await logins.close()
             await db.close()
             shutil.rmtree(folder, ignore_errors=True)
 

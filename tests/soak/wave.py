@@ -275,13 +275,14 @@ class Wave:
             await invariants.check_results(conn, self.expected)
             await self._check_cancelled(conn)
             repeated = await invariants.check_world(conn, read_world(str(self._world)))
-            [(runs, steps, events)] = await (
+            [(runs, steps, events, lines)] = await (
                 await conn.execute(
                     "select (select count(*) from ratchet.runs), (select count(*) from ratchet.steps),"
-                    " (select sum(seq) from ratchet.runs)"
+                    " (select sum(seq) from ratchet.runs), (select count(*) from shop.ledger)"
                 )
             ).fetchall()
-        self.counts.runs += {"runs": runs, "steps": steps, "events": int(events), "effects done again": repeated}
+        self.counts.runs += {"runs": runs, "steps": steps, "events": int(events), "rows written once": lines}
+        self.counts.runs["effects done again"] += repeated
 
     async def _check_cancelled(self, conn: psycopg.AsyncConnection[Any]) -> None:
         rows = await (
