@@ -103,7 +103,7 @@ def settings() -> Settings:
 def read_settings(env: Mapping[str, str]) -> Settings:
     """Settings from these variables; raises NotConfigured naming the first that cannot be read."""
     return Settings(
-        database_url=env.get("DATABASE_URL") or env.get("POSTGRES_URL") or "",
+        database_url=_connection(env, "DATABASE_URL") or _connection(env, "POSTGRES_URL"),
         api_keys=_api_keys(env.get("RATCHET_API_KEYS", "")),
         cron_secret=env.get("CRON_SECRET", ""),
         on_vercel=bool(env.get("VERCEL")),
@@ -194,10 +194,31 @@ def _sinks(text: str) -> Mapping[str, str]:
     return {hashlib.sha256(url.encode()).hexdigest()[:16]: url for url in urls}
 
 
+def _connection(env: Mapping[str, str], name: str) -> str:
+    return check_connection(name, env[name]) if env.get(name) else ""
+
+
+def check_connection(name: str, url: str) -> str:
+    """The connection string; raises NotConfigured naming where it came from if libpq cannot read it.
+
+    libpq's own sentence quotes what it cannot read: the password, as likely as not.
+    """
+    from psycopg import ProgrammingError, conninfo
+
+    try:
+        conninfo.conninfo_to_dict(url)
+    except ProgrammingError:
+        raise NotConfigured(
+            f"{name} is not a connection string: it has to look like postgresql://user:password@host/database, "
+            "with special characters percent-encoded"
+        ) from None
+    return url
+
+
 def _database_tool(env: Mapping[str, str]) -> DatabaseTool:
     return DatabaseTool(
-        read_url=env.get("DB_TOOL_READ_URL", ""),
-        write_url=env.get("DB_TOOL_WRITE_URL", ""),
+        read_url=_connection(env, "DB_TOOL_READ_URL"),
+        write_url=_connection(env, "DB_TOOL_WRITE_URL"),
         allow_superuser=_switch(env, "DB_TOOL_ALLOW_SUPERUSER", default=False),
         max_rows=_whole(env, "DB_TOOL_MAX_ROWS", 1000, least=1),
         timeout_seconds=_whole(env, "DB_TOOL_TIMEOUT", 10, least=1),

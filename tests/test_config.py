@@ -19,8 +19,9 @@ def test_a_bare_key_may_do_everything_and_an_object_says_what_each_may():
 
 
 def test_vercels_postgres_url_serves_when_there_is_no_database_url():
-    assert read_settings({"POSTGRES_URL": "a"}).database_url == "a"
-    assert read_settings({"POSTGRES_URL": "a", "DATABASE_URL": "b"}).database_url == "b"
+    theirs, ours = "postgresql://h/theirs", "host=h dbname=ours"
+    assert read_settings({"POSTGRES_URL": theirs}).database_url == theirs
+    assert read_settings({"POSTGRES_URL": theirs, "DATABASE_URL": ours}).database_url == ours
 
 
 def test_a_deployment_knows_its_own_url():
@@ -43,6 +44,10 @@ def test_a_deployment_knows_its_own_url():
         ("RATCHET_MAX_DURATION", "3"),
         ("RATCHET_EVENT_SINKS", "https://a.example/secret-key ftp://b.example"),
         ("RATCHET_EVENT_SINKS", "https://user:secret-key@a.example/"),
+        ("DATABASE_URL", "postgresql//me:secret-key@h/d"),
+        ("POSTGRES_URL", "postgresql://me:secret-key%@h/d"),
+        ("DB_TOOL_READ_URL", "host=h password=a secret-key"),
+        ("DB_TOOL_WRITE_URL", "secret-key"),
         ("WORKFLOW_SECRETS", "secret-key"),
         ("WORKFLOW_SECRETS", "[]"),
         ("WORKFLOW_SECRET_A", "{secret-key"),

@@ -75,7 +75,11 @@ def test_a_broken_migration_changes_nothing(empty: str, tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize(
     ("url", "sentence"),
-    [("", "Set DATABASE_URL"), ("postgresql://nobody@127.0.0.1:1/x", "onnection"), ("nonsense", "missing")],
+    [
+        ("", "Set DATABASE_URL"),
+        ("postgresql://nobody@127.0.0.1:1/x", "onnection"),
+        ("nonsense", "DATABASE_URL is not a connection string"),
+    ],
 )
 def test_a_database_it_cannot_reach_is_one_sentence(root: Path, url: str, sentence: str):
     done = run_migrate(root, url)

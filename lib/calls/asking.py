@@ -139,7 +139,8 @@ def _sentence(error: RatchetError) -> str:
     """What the model is told of a proposal that came to nothing."""
     if isinstance(error, Forbidden):
         return "It changes data, and only reads are allowed here."
-    return " ".join(str(part) for part in (error.detail, error.extra.get("allowed")) if part)
+    allowed = error.extra.get("allowed")
+    return f"{error.detail} Allowed: {allowed}" if allowed else error.detail
 
 
 def _no_sql(sentence: str) -> QueryRefused:

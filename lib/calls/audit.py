@@ -95,5 +95,7 @@ def _is_uncertain(exc: BaseException) -> bool:
 
 def _name(exc: BaseException) -> str:
     """The word that the caller was told, or that he would look for."""
+    if isinstance(exc, Forbidden):
+        return "scope"
     extra = exc.extra if isinstance(exc, RatchetError) else {}
     return str(extra.get("code") or extra.get("sqlstate") or type(exc).__name__)

@@ -48,7 +48,7 @@ async def run_query(request: QueryRequest, tell: Tell | None = None) -> dict[str
         raise Unprocessable(f"max_rows is {most} at most.", limit=most)
     async with recorded(request.caller_name, request.origin, request.sql, tell) as record:
         statement = await judge_query(request.sql, request.params)
-        record.kind, record.statement = statement.kind, statement.text
+        record.kind, record.statement = statement.kind, statement.whole
         scope = "db:write" if statement.changes else "db:read"
         if scope not in request.scopes:
             raise Forbidden(f"This key lacks the scope {scope}.", scope=scope)

@@ -90,7 +90,7 @@ async def call(arguments: Any, context: CallContext) -> Any:
             origin = f"{context.run_id}:{context.reference}"
             record = await ending.enter_async_context(recorded(None, origin, asked.sql))
             statement = await judge_query(asked.sql, asked.params)
-            record.kind, record.statement = statement.kind, statement.text
+            record.kind, record.statement = statement.kind, statement.whole
             await ending.enter_async_context(_line()[statement.kind])
             if statement.changes and not asked.confirmed:
                 raise errors.Forbidden("A statement that writes needs `confirm: true` in the document.")

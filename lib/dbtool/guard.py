@@ -38,6 +38,13 @@ class Statement:
     parameters: int
     changes: bool
 
+    @property
+    def whole(self) -> str:
+        """`text` with its EXPLAIN before it, if it has one."""
+        if self.explain is None:
+            return self.text
+        return f"explain ({self.explain}) {self.text}" if self.explain else f"explain {self.text}"
+
 
 def judge(sql: str, catalog: "Catalog") -> Statement:
     """The statement that may run; raises QueryRefused with a code, a sentence, a position and what would be allowed.

@@ -37,7 +37,7 @@ class Variables:
     url: str
 
     def __str__(self) -> str:
-        return f"{self.model}, {self.key} and, for another server than Vercel's AI Gateway, {self.url}"
+        return f"{self.model}, and {self.key} for Vercel's AI Gateway or {self.url} for another server"
 
 
 CHAT = Variables("RATCHET_MODEL", "RATCHET_MODEL_KEY (or AI_GATEWAY_API_KEY)", "RATCHET_MODEL_URL")

@@ -92,9 +92,7 @@ async def _fetch(conn: Connection, text: str, described: Described, max_rows: in
 
 async def _explain(conn: Connection, statement: "Statement", described: Described, began: float) -> Rows:
     """The plan, a line a row, or one value where it was asked for as JSON."""
-    options = f"({statement.explain}) " if statement.explain else ""
-    text = f"explain {options}{statement.text}"
-    result = await run(conn, text, described.values, described.value_types)
+    result = await run(conn, statement.whole, described.values, described.value_types)
     kind = Type(result.ftype(0), "json" if result.ftype(0) == JSON else "text")
     lines = cells(result)
     kept = Answer([kind], len(lines), MOST_CHARACTERS)

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from lib.config import settings
+from lib.config import check_connection, settings
 from lib.dbtool import grants
 from lib.dbtool.walls import READER, WRITER, Connection, Wishes
 from lib.dbtool.weaknesses import Weakness, find_hidden, find_weaknesses
@@ -36,9 +36,10 @@ Without --apply or --check nothing is changed: the SQL is printed, for you to re
 """
 
 EPILOG = """\
-Run it as the owner of the tables; a superuser is needed for --harden only. It may be run again at any time, and
-should be after each change of your tables: a table, column or function that is new stays closed until then. Name
-the same options each time: what is not named is as it is by default.
+Run it as the owner of the tables. Only --harden and the bound on temporary files need a superuser: what --apply may
+not do, it prints for somebody else to run. It may be run again at any time, and should be after each change of your
+tables: a table, column or function that is new stays closed until then. Name the same options each time: what is not
+named is as it is by default.
 
 What other roles could do they still can: what is taken from everybody (temporary tables, EXECUTE on functions) is
 granted to them by name; a role that is made later has to be granted what it needs. Columns that look like secrets
@@ -142,7 +143,7 @@ async def _check(chosen: argparse.Namespace) -> int:
     found: list[Weakness] = []
     if chosen.url:
         wishes = _wishes(chosen)
-        async with _connect(chosen.url) as conn:
+        async with _connect(_url(chosen)) as conn:
             for role in _roles(wishes):
                 found += await find_weaknesses(conn, wishes, role)
     elif tool.read_url and tool.write_url:
@@ -167,7 +168,7 @@ def _describe(found: Sequence[Weakness]) -> list[str]:
     for (rank, sentence), things in sorted(kinds.items(), key=lambda kind: kind[0][0] == "advice"):
         lines += [f"{rank.upper()}  {sentence}"]
         for (what, fix), logins in things.items():
-            lines += [f"  {' and '.join(logins)}: {what}", f"      {fix}"]
+            lines += [f"  {' and '.join(dict.fromkeys(logins))}: {what}", f"      {fix}"]
         lines += [""]
     weak = sum(len(things) for (rank, _), things in kinds.items() if rank == "weakness")
     return [*lines, f"{weak or 'No'} weakness{'es' if weak > 1 else ''} found."]
@@ -203,8 +204,10 @@ async def _connect(url: str) -> AsyncIterator[Connection]:
 
 
 def _url(chosen: argparse.Namespace) -> str:
-    if url := chosen.url or settings().database_url:
-        return str(url)
+    if chosen.url:
+        return check_connection("--url", chosen.url)
+    if url := settings().database_url:
+        return url
     raise NotConfigured("Set DATABASE_URL, or name a database with --url.")
 
 

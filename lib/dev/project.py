@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from lib.config import read_settings
+from lib.config import check_connection, read_settings
 from lib.dev.errors import DevError
 from lib.dev.functions import Log
 from lib.dev.postgres import Server
@@ -84,7 +84,11 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, **options: Any)
 
 async def _migrate(url: str, write_url: str) -> None:
     try:
+        for name, value in {"DATABASE_URL": url, "DB_TOOL_WRITE_URL": write_url}.items():
+            check_connection(name, value)
         await migrate(url, write_url)
+    except NotConfigured as error:
+        raise DevError(f"{error}.") from error
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise DevError(f"The database that DATABASE_URL names cannot be used: {reason}.") from error

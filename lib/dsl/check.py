@@ -1,4 +1,7 @@
-"""`python -m lib.dsl.check FILE…`: the checks of publishing, offline; prints `file: pointer: detail` per problem."""
+"""`python -m lib.dsl.check FILE…`: the checks of publishing, offline; prints `file: pointer: detail` per problem.
+
+The SQL of `call: sql` is judged by publishing alone: the guard needs the database's catalog.
+"""
 
 import argparse
 import sys
@@ -11,7 +14,7 @@ from lib.dsl.validation import validate
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Checks the named files; 0 if all could be published, 1 if not, 2 for a wrong command line."""
+    """Checks the named files; 0 if nothing is wrong, 1 if something is, 2 for a wrong command line."""
     options = _parser().parse_args(arguments)
     told = {"allow_scripts": options.allow_scripts, "functions": options.function}
     problems = [
@@ -57,7 +60,8 @@ def check_file(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lib.dsl.check",
-        description="Check workflow documents as publishing does: structure, expressions, references, timeouts.",
+        description="Check workflow documents as publishing does: structure, expressions, references, timeouts. "
+        "The SQL of `call: sql` is not judged: POST /workflows?dry_run=true does that.",
         epilog="Prints `file: pointer: detail` per problem. Exits 0 if there is none, 1 if there are some.",
     )
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="*.json is JSON, all else is YAML 1.2")

@@ -69,7 +69,7 @@ class State:
             "pure": self.pure,
             "ready": list(self.ready),
             "frames": frames,
-            "visits": dict(reversed(self.visits.items())),
+            "visits": dict(reversed([*self.visits.items()])),
             "outcome": None if self.outcome is None else dict(self.outcome),
             **held,
             "started": self.started,

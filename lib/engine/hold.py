@@ -91,6 +91,8 @@ class Hold:
         self.running: dict[int, asyncio.Task[None]] = {}
         self.taken_at = time.monotonic()
         self.leased_until = leased_until
+        # an entry that lets it go, and leaves its seq alone, is on its way: whoever claims it now does so after that
+        self.releasing = False
         self._arrivals = Arrivals()
         # what the moves since the last entry came to
         self._events: list[str] = []
@@ -119,8 +121,8 @@ class Hold:
         self._arrivals.give_up()
 
     def renewal(self) -> Entry:
-        """Nothing happened, but the lease is to go on."""
-        return Entry(self.run_id, self.base, (), "running", mail=self.mailbox.close(self.state))
+        """Nothing is to be told yet, but the lease is to go on."""
+        return Entry(self.run_id, self.base, (), "running", mail=self.mailbox.silence())
 
     def turn(self, now: datetime) -> Turn:
         """Move the machine as far as one budget goes; a bug in there fails this run, not its neighbours.
@@ -131,6 +133,7 @@ class Hold:
             self.stop_effects()
         turn = self._advance(now)
         if turn.entry:
+            self.releasing = turn.entry.released and not turn.entry.events
             turn.transaction = self._arrivals.close()
         return turn
 

@@ -52,8 +52,9 @@ async def _adopt(reactor: Reactor, run: Claimed, session: Session, leased_until:
 async def _refuse(reactor: Reactor, run: Claimed, session: Session, fault: dsl.Fault) -> None:
     log("engine.run_refused", run_id=run.run_id, error=fault.detail)
     entry = replace(failure_entry(run.run_id, run.seq, fault, [faulted_event(fault)], []), mail=Mail())
-    await commit(reactor.lease, [entry], reactor.hear)
+    answers = await commit(reactor.lease, [entry], reactor.hear)
     session.let_go(run.run_id, "failed", None)
+    reactor.notice({run_id for answer in answers for run_id in answer.verdict.woken}, session)
 
 
 async def take(reactor: Reactor, session: Session, run_id: UUID) -> None:
@@ -78,15 +79,14 @@ async def _claim_wanted(reactor: Reactor) -> None:
     wanted, reactor.wanted = reactor.wanted, {}
     try:
         leased_until = time.monotonic() + settings().lease_seconds
-        with reactor.suspects.room() as room:
-            claimed = await store.claim_runs(
-                reactor.lease,
-                limit=len(wanted),
-                lease_seconds=settings().lease_seconds,
-                only=list(wanted),
-                suspects=room,
-            )
-            for run in claimed:
-                await _adopt(reactor, run, wanted[run.run_id], leased_until)
+        claimed = await store.claim_runs(
+            reactor.lease,
+            limit=len(wanted),
+            lease_seconds=settings().lease_seconds,
+            only=list(wanted),
+            suspects=0,  # theirs are new, or were let go: runs that were lost are the sweeps', who wait for their turn
+        )
+        for run in claimed:
+            await _adopt(reactor, run, wanted[run.run_id], leased_until)
     finally:
         reactor.claiming = None

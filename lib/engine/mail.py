@@ -79,6 +79,10 @@ class Mailbox:
         """Whether the next entry has something to say."""
         return bool(self._read or self._emitted or self._children or self._dropped)
 
+    def silence(self) -> Mail | None:
+        """What an entry says before its state is written: nothing, and the answer tells of new mail."""
+        return Mail() if self._listens or self._started or self._awaited else None
+
     def close(self, state: dsl.State | None) -> Mail | None:
         """What the entry of this state says; None for a run that neither writes nor gets mail."""
         listens = dsl.open_listens(state) if state else ()

@@ -98,7 +98,8 @@ class Reactor:
         if held:  # our own lease ran out: this instance was frozen, or very busy
             held.session.let_go(hold.run_id, "lost", None)
         hold.session.held.add(hold.run_id)
-        if held and held.base == hold.base:  # nobody has moved the run since: what is in flight still counts
+        # nobody has moved the run since: what is in flight still counts
+        if held and held.base == hold.base and not held.releasing:
             held.session, held.leased_until, held.suspending = hold.session, hold.leased_until, hold.suspending
             held.mailbox.put(hold.claimed.inbox or ())
             hold = held
@@ -201,9 +202,8 @@ class Reactor:
         woken = {run_id for answer in answers.values() for run_id in answer.verdict.woken}
         for hold, turn in turns:
             self._settle(hold, turn, answers.get(hold.run_id))
-            if woken and turn.entry and turn.entry.mail:
-                self.notice(woken, hold.session)
-                woken = set()
+        sessions = [hold.session for hold, turn in turns if turn.entry and turn.entry.mail and not hold.session.left]
+        self.notice(woken, next(iter(sessions), None))  # not before: whom this commit has let go reads no mail here
 
     async def _commit(self, turns: list[Turn]) -> list[Answer]:
         """What the entries came to: one batch of them, and beside it each that has a transaction of its own."""

@@ -37,7 +37,9 @@ class Suspects:
             if free:
                 self._asked = False
                 self._waited_for = self._is_one_watched()
-                asyncio.get_running_loop().call_later(WATCH_SECONDS, self.settle)
+                longest = max(map(_seconds_watched, self._holds.values()), default=0.0)
+                for seconds in {WATCH_SECONDS, longest}:  # the first if it gets anywhere, the other if not
+                    asyncio.get_running_loop().call_later(seconds, self.settle)
 
     def settle(self) -> None:
         """Let sessions claim again once nobody is watched any more."""
@@ -51,7 +53,15 @@ class Suspects:
 
 
 def _is_watched(hold: Hold) -> bool:
-    """For a while at least, wherever it gets to: the next one may kill it. Lost again, until it gets anywhere."""
+    return time.monotonic() - hold.taken_at < _seconds_watched(hold)
+
+
+def _seconds_watched(hold: Hold) -> float:
+    """For a while at least, wherever it gets to: the next one may kill it. Lost again, for longer, unless it gets on.
+
+    Never until its call has ended: 200 calls of a minute, lost twice, would follow each other for hours.
+    """
     claims = hold.claimed.claims
-    young = time.monotonic() - hold.taken_at < WATCH_SECONDS
-    return claims > 1 and (young or (claims > 2 and hold.base == hold.claimed.seq))
+    if claims < 2:
+        return 0.0
+    return WATCH_SECONDS * (4 ** min(claims - 2, 3) if hold.base == hold.claimed.seq else 1)

@@ -25,7 +25,9 @@ async def keep_documents(request: Request) -> dict[str, Any]:
 
 
 async def list_documents(request: Request) -> dict[str, Any]:
-    """A page of `?collection=`, newest first."""
+    """A page of `?collection=`, newest first; a filter without a question is refused, not passed over."""
+    if "filter" in request.query:
+        raise BadRequest("filter goes with q: name what to look for, too.")
     limit = read_limit(request)
     cursor = request.query.get("cursor")
     before = _read_place(cursor) if cursor is not None else None
@@ -39,6 +41,8 @@ async def find_documents(request: Request) -> dict[str, Any]:
     from lib.calls import memory
     from lib.http.bodies import read_model
 
+    if not request.query["q"]:
+        raise BadRequest("q is what to look for: leave it out to list all.")
     query = {"collection": _read_collection(request), "query": request.query["q"], "limit": read_limit(request)}
     found = await memory.find(read_model(memory.Recall, {**query, "filter": _read_filter(request)}))
     return {"documents": [row.to_json() for row in found.memories], "next": None, "ranking": found.ranking}

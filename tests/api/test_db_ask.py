@@ -146,6 +146,7 @@ async def test_three_refusals_are_an_error_that_tells_the_last_one(tool: Client,
     answer = await ask(tool)
     assert (answer.status, answer.json()["code"]) == (422, "no_acceptable_sql")
     assert "no_such_column" in answer.json()["detail"]
+    assert "Allowed: Send one statement" in model.chats[1].said
     assert len(model.chats) == 3
 
 

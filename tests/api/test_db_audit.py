@@ -69,6 +69,14 @@ async def test_tells_what_became_of_each_attempt(tool: Client):
     assert [one["code"] for one in await read(tool, "?verdict=failed")] == ["42703"]
 
 
+async def test_a_write_that_was_only_explained_does_not_look_like_one_that_ran(tool: Client):
+    await ask(tool, f"explain {RAISE}", "Ghent")
+    await ask(tool, "explain  (costs  false)  select 1")
+    plain, explained = await read(tool)
+    assert plain["statement"] == "explain (costs false) select 1"
+    assert (explained["kind"], explained["statement"]) == ("read", f"explain {RAISE}")
+
+
 async def test_never_keeps_parameters_or_rows(tool: Client):
     await ask(tool, "select name, $1::text from members where name = $2", "a-secret-parameter", "Member 7")
     await ask(tool, "select $1::integer", "a-secret-parameter")

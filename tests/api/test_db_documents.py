@@ -165,7 +165,7 @@ async def test_a_call_has_a_hundred_documents_at_most_and_no_key_twice(api: Clie
 @pytest.mark.parametrize(
     "query",
     ["", "collection=", "collection=a&q=x&filter=[]", "collection=a&q=x&filter={", "collection=a&limit=0",
-     "collection=a&cursor=abc", "collection=a&cursor=WyJ4IiwieSJd"],
+     "collection=a&cursor=abc", "collection=a&cursor=WyJ4IiwieSJd", "collection=a&filter={}", "collection=a&q="],
 )  # fmt: skip
 async def test_a_query_that_cannot_be_read_is_a_bad_request(api: Client, query: str):
     assert (await api("GET", f"/db/documents?{query}")).status == 400

@@ -1,5 +1,6 @@
 """Dry runs: a write is executed, shown and rolled back, and nothing but sequences remembers it."""
 
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -192,8 +193,9 @@ async def test_a_write_of_too_many_rows_is_refused(tool: ToolDatabase):
 
 
 async def test_two_statements_in_one_text_never_run(tool: ToolDatabase):
-    two = raw("update bikes set price = 1 where bike_id = 1")
-    two.text = "update bikes set price = 1 where bike_id = 1; commit"
+    two = replace(
+        raw("update bikes set price = 1 where bike_id = 1"), text="update bikes set price = 1 where bike_id = 1; commit"
+    )
     with pytest.raises(QueryFailed) as failure:
         await dry_run(two, (), seconds=5)
     assert failure.value.extra["sqlstate"] == "42601"

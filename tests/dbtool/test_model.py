@@ -110,7 +110,7 @@ async def test_a_server_that_is_not_there_is_one_sentence(server: ModelServer, c
 )
 async def test_without_settings_the_error_names_them(configure: Configure, variables: dict[str, str]):
     configure(**variables)
-    with pytest.raises(NotSetUp, match=r"RATCHET_MODEL, RATCHET_MODEL_KEY.*AI_GATEWAY_API_KEY.*RATCHET_MODEL_URL"):
+    with pytest.raises(NotSetUp, match=r"RATCHET_MODEL, and RATCHET_MODEL_KEY.*AI_GATEWAY_API_KEY.*RATCHET_MODEL_URL"):
         await model.chat(HELLO, seconds=5)
     with pytest.raises(NotSetUp, match="RATCHET_EMBEDDING_MODEL"):
         await model.embed(["x"], seconds=5)

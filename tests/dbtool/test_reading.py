@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -221,8 +222,7 @@ async def test_a_plan_is_answered_and_nothing_runs(tool: ToolDatabase):
 
 
 async def test_a_text_is_one_statement_even_without_parameters(tool: ToolDatabase):
-    two = raw("select 1")
-    two.text = "select 1; select 2"
+    two = replace(raw("select 1"), text="select 1; select 2")
     with pytest.raises(QueryFailed) as failure:
         await read(two, (), max_rows=5, seconds=5)
     assert failure.value.extra["sqlstate"] == "42601"

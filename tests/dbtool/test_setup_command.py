@@ -62,11 +62,21 @@ def test_the_command_prints_sql_that_makes_the_logins_and_changes_nothing_itself
         psycopg.connect(given["DB_TOOL_WRITE_URL"])
 
 
+def test_one_login_for_both_is_named_once(root: Path, url: str) -> None:
+    checked = run(root, url, "--check", DB_TOOL_READ_URL=url, DB_TOOL_WRITE_URL=url)
+    owner = psycopg.conninfo.conninfo_to_dict(url)["user"]
+    assert checked.returncode == 1
+    assert f"  {owner}: " in checked.stdout
+    assert f"{owner} and {owner}" not in checked.stdout
+
+
 def test_what_is_wrong_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--apply", "--url", "postgresql://me:secret@127.0.0.1:1/x"]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("setup: ")
-    assert "secret" not in said
+    for url in ("postgresql://me:secret@127.0.0.1:1/x", "postgresql//me:secret@127.0.0.1/x"):
+        for mode in ("--apply", "--check"):
+            assert main([mode, "--url", url]) == 2
+            said = capsys.readouterr().err
+            assert said.startswith("setup: ")
+            assert "secret" not in said
 
 
 @pytest.mark.parametrize(

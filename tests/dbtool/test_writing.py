@@ -1,6 +1,7 @@
 """Confirmed writes: committed if they do what their dry run said, else nothing is changed."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -79,8 +80,9 @@ async def test_what_is_no_write_does_not_run(tool: ToolDatabase, sql: str):
 
 
 async def test_two_statements_in_one_text_never_run(tool: ToolDatabase):
-    two = raw("update bikes set price = 1 where bike_id = 1")
-    two.text += "; commit"
+    two = replace(
+        raw("update bikes set price = 1 where bike_id = 1"), text="update bikes set price = 1 where bike_id = 1; commit"
+    )
     with pytest.raises(QueryFailed) as failure:
         await write(two, (), expected_rows=1, seconds=5)
     assert failure.value.extra["sqlstate"] == "42601"

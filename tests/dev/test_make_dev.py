@@ -90,8 +90,8 @@ def test_functions_die_with_a_killed_platform(dev: subprocess.Popen[str]) -> Non
             r"The database that DATABASE_URL names cannot be used: .*refused.*\n",
         ),
         (
-            {"DATABASE_URL": "mysql://nonsense"},
-            r"The database that DATABASE_URL names cannot be used: .*\n",
+            {"DATABASE_URL": "postgresql//me:secret@127.0.0.1/x"},
+            "DATABASE_URL is not a connection string: .*percent-encoded.\n",
         ),
     ],
 )

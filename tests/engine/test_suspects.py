@@ -1,10 +1,12 @@
 """Runs whose last holder was lost are taken one after the other: one of them may be what has killed it."""
 
+import asyncio
 from uuid import UUID, uuid4
 
 import pytest
 
 from lib import store
+from lib.engine import suspects
 from lib.engine.reactor import Reactor
 from lib.engine.sweeping import sweep_all
 from tests.documents import calls, document
@@ -65,3 +67,24 @@ async def test_one_sweep_brings_all_of_a_lost_instances_runs_to_their_end(start,
     report = await sweep_all(reactor, None)
     assert (report.claimed, report.completed, report.backlog) == (20, 20, 0)
     assert set(service.keys().values()) == {1}
+
+
+async def test_runs_that_were_lost_twice_do_not_wait_for_each_others_calls(
+    start, reactor: Reactor, service: Service, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(suspects, "WATCH_SECONDS", 0.02)
+    for _ in range(4):
+        await start(document(calls(service.url, 1)))
+    service.gate.clear()
+    first = asyncio.create_task(sweep_all(Reactor(), None))  # their calls have begun
+    async with asyncio.timeout(10):
+        while len(service.requests) < 4:
+            await asyncio.sleep(0.01)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await sql("update ratchet.runs set claims = 2, lease = %s, due_at = ratchet.clock()", uuid4())
+        sweep = asyncio.create_task(sweep_all(reactor, None))
+        while len(service.requests) < 8:
+            await asyncio.sleep(0.01)
+    service.gate.set()
+    assert (await sweep).completed == 4

@@ -24,6 +24,7 @@ from tests.soak.readers import READERS, read_on
 from tests.soak.world import open_world, read_world
 
 LEASE_SECONDS = 1
+ALWAYS = {**invariants.ALWAYS, **invariants.WITH_A_LEDGER}
 SETTLE_SECONDS = 60.0
 # Nothing has happened to any run for several leases: what is left will never end.
 STILL_SECONDS = 8.0
@@ -222,7 +223,7 @@ class Wave:
     async def _keep_checking(self) -> None:
         while True:
             await asyncio.sleep(1)
-            await self._check(invariants.ALWAYS)
+            await self._check(ALWAYS)
             self.counts.runs["checks"] += 1
 
     async def _check(self, promises: dict[str, LiteralString] | Any) -> None:
@@ -271,7 +272,7 @@ class Wave:
 
     async def _reckon(self) -> None:
         async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as conn:
-            await invariants.check(conn, {**invariants.ALWAYS, **invariants.AT_THE_END})
+            await invariants.check(conn, {**ALWAYS, **invariants.AT_THE_END})
             await invariants.check_results(conn, self.expected)
             await self._check_cancelled(conn)
             repeated = await invariants.check_world(conn, read_world(str(self._world)))
