@@ -95,7 +95,6 @@ def _is_uncertain(exc: BaseException) -> bool:
 
 def _name(exc: BaseException) -> str:
     """The word that the caller was told, or that he would look for."""
-    if isinstance(exc, Forbidden):
-        return "scope"
     extra = exc.extra if isinstance(exc, RatchetError) else {}
-    return str(extra.get("code") or extra.get("sqlstate") or type(exc).__name__)
+    lacks_scope = "scope" if "scope" in extra else None
+    return str(extra.get("code") or extra.get("sqlstate") or lacks_scope or type(exc).__name__)

@@ -93,7 +93,9 @@ async def call(arguments: Any, context: CallContext) -> Any:
             record.kind, record.statement = statement.kind, statement.whole
             await ending.enter_async_context(_line()[statement.kind])
             if statement.changes and not asked.confirmed:
-                raise errors.Forbidden("A statement that writes needs `confirm: true` in the document.")
+                raise errors.Forbidden(
+                    "A statement that writes needs `confirm: true` in the document.", code="confirm_required"
+                )
             if statement.kind == "read":
                 return await _read(statement, asked, record, seconds)
             write = await _open(statement, asked, seconds)

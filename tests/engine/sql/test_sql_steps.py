@@ -66,7 +66,7 @@ async def test_a_write_that_the_document_does_not_confirm_is_never_made(start, d
     )
     assert (done.status, done.error["type"]) == ("failed", f"{ERRORS}authorization")
     assert await lines() == []
-    assert [row[1:4] for row in await audit()] == [("write", "refused", "Forbidden")]
+    assert [row[1:4] for row in await audit()] == [("write", "refused", "confirm_required")]
 
 
 @pytest.mark.parametrize(
