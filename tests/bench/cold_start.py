@@ -110,6 +110,8 @@ WITHOUT_DATABASE = [
     refused("workflow", "/workflows/{workflow}"),
     refused("workflow_runs", "/workflows/{workflow}/runs"),
     refused("sweep", "/sweep"),
+    refused("db_query", "/db/schema"),
+    refused("db_ask", "/db/documents"),
 ]
 WITH_DATABASE = [
     Probe("health", "GET", "/health", 200, "GET"),
@@ -124,6 +126,7 @@ WITH_DATABASE = [
     Probe("workflow_runs", "POST", "/workflows/{workflow}/runs", 202, "POST of a run", body={"input": {"name": "x"}}),
     Probe("sweep", "GET", "/sweep", 200, "GET, nothing due"),
     Probe("sweep", "GET", "/sweep", 200, "GET, one run due", due=1),
+    Probe("db_query", "GET", "/db/queries", 200, "GET of the record"),
 ]
 SECTIONS = {
     "Baselines": BASELINES,
