@@ -2,13 +2,12 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from tests.bench.page import KEPT
 from tests.bench.report import figure, render_table
+from tests.readme import README, replace_block
 
-README = Path(__file__).parents[2] / "README.md"
 BEGIN = "<!-- bench: written by python -m tests.bench.headline -->"
 END = "<!-- /bench -->"
 OURS = "ratchet"
@@ -27,12 +26,6 @@ def render(kept: dict[str, Any]) -> str:
         if OURS in bars and bars.keys() & peers
     ]
     return f"{BEGIN}\n{render_table(('', *names), rows)}\n{END}"
-
-
-def replace_block(text: str, block: str) -> str:
-    """The text with this block instead of the one it has; raises ValueError where it has none."""
-    begin, end = text.index(BEGIN), text.index(END) + len(END)
-    return text[:begin] + block + text[end:]
 
 
 def main() -> int:

@@ -4,11 +4,12 @@ import json
 
 from tests.bench import headline
 from tests.bench.page import KEPT
+from tests.readme import README, replace_block
 
 
 def test_the_readme_says_what_the_bench_found():
-    text = headline.README.read_text()
-    assert headline.replace_block(text, headline.render(json.loads(KEPT.read_text()))) == text
+    text = README.read_text()
+    assert replace_block(text, headline.render(json.loads(KEPT.read_text()))) == text
 
 
 def test_a_figure_that_was_not_measured_is_a_dash():

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.fire.records import read_record
+from tests.readme import README, replace_block
 from tests.soak.invariants import ALWAYS, AT_THE_END
 
 RECORD = Path(__file__).parent / "RECORD.json"
-README = Path(__file__).parents[2] / "README.md"
 BEGIN = "<!-- faults: written by python -m tests.soak.table -->"
 END = "<!-- /faults -->"
 # What the soak calls its faults, in a reader's words.
@@ -47,12 +47,6 @@ def _soak_row(record: dict[str, Any]) -> tuple[str, str, int, str]:
         f"{record['violations']} violations of {len(ALWAYS) + len(AT_THE_END)} invariants: {runs['runs']:,} runs, "
         f"{runs['events']:,} events, {record['seconds'] / 60:.0f} min, seed {record['seed']}",
     )
-
-
-def replace_block(text: str, block: str) -> str:
-    """The text with this block instead of the one it has; raises ValueError where it has none."""
-    begin, end = text.index(BEGIN), text.index(END) + len(END)
-    return text[:begin] + block + text[end:]
 
 
 def main() -> int:

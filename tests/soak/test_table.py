@@ -3,7 +3,8 @@
 import re
 
 from tests.fire.records import RECORD, read_record
-from tests.soak.table import BEGIN, END, README, render, replace_block
+from tests.readme import README, replace_block
+from tests.soak.table import BEGIN, END, render
 
 
 def test_the_readmes_table_is_what_the_suite_has_recorded():
