@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
-from typing import Self
+from typing import Any, Self
 
 LIMIT_BYTES = 1024 * 1024
 # A descendant that has left the group may hold the pipes open for ever; what the group wrote is there by then.
@@ -36,16 +36,23 @@ class Group(asyncio.SubprocessProtocol):
         listen = PIPE if heard else DEVNULL
         loop = asyncio.get_running_loop()
         with (folder / "stdin").open("rb") as stdin:
-            transport, group = await loop.subprocess_exec(
-                cls,
-                *command,
-                stdin=stdin,
-                stdout=listen,
-                stderr=listen,
-                cwd=folder / "work",
-                env=environment,
-                start_new_session=True,
+            starting = loop.create_task(
+                loop.subprocess_exec(
+                    cls,
+                    *command,
+                    stdin=stdin,
+                    stdout=listen,
+                    stderr=listen,
+                    cwd=folder / "work",
+                    env=environment,
+                    start_new_session=True,
+                )
             )
+            try:
+                transport, group = await asyncio.shield(starting)
+            except asyncio.CancelledError:  # asyncio itself would end the process alone, and not what it has started
+                starting.add_done_callback(_end_at_once)
+                raise
         group._transport = transport
         return group
 
@@ -105,3 +112,13 @@ class Group(asyncio.SubprocessProtocol):
 
     def _text(self, number: int) -> str:
         return self._heard[number].decode(errors="replace").removesuffix("\n").removesuffix("\r")
+
+
+def _end_at_once(started: asyncio.Task[tuple[asyncio.SubprocessTransport, Any]]) -> None:
+    """End a group whose effect was cancelled while it was being started."""
+    if started.cancelled() or started.exception():
+        return
+    transport, group = started.result()
+    group._transport = transport
+    group._kill_all()
+    transport.close()

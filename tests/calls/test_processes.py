@@ -231,6 +231,29 @@ async def test_cancelling_the_effect_does_so_too(tmp_path: Path, scratch: Path):
     assert is_empty(scratch)
 
 
+async def test_cancelling_it_while_the_process_is_being_started_does_so_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    loop, go_on = asyncio.get_running_loop(), asyncio.Event()
+    subprocess_exec = loop.subprocess_exec
+
+    async def start_slowly(*arguments: Any, **options: Any) -> Any:
+        made = await subprocess_exec(*arguments, **options)
+        await go_on.wait()
+        return made
+
+    monkeypatch.setattr(loop, "subprocess_exec", start_slowly)
+    file = tmp_path / "pids"
+    task = asyncio.create_task(shell(f"sleep 60 & echo $$ $! > {file}; wait"))
+    pids = [int(pid) for pid in (await appears(file)).split()]
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    for pid in pids:
+        await gone(pid)
+
+
 async def test_an_effect_that_is_cancelled_twice_leaves_nothing_either(tmp_path: Path, scratch: Path):
     file = tmp_path / "pid"
     task = asyncio.create_task(shell(f"echo $$ > {file}; sleep 60"))
