@@ -18,8 +18,8 @@ _RECEIVED = slice(128, 136)  # tcpi_bytes_received of Linux's struct tcp_info
 def limited[T](steps: PQGen[T], descriptor: int, most_bytes: int) -> PQGen[T]:
     """The same steps; QueryFailed as soon as the socket has received more than `most_bytes` while they were taken.
 
-    What has come in is looked at between two reads, so somewhat more may be held. A socket that does not count its
-    bytes (of another system than Linux, or in the file system) sets no limit.
+    What has come in is looked at after each read, so somewhat more may be held; all of it, if the last read took it.
+    A socket that does not count its bytes (of another system than Linux, or in the file system) sets no limit.
     """
     with closing(socket.socket(fileno=os.dup(descriptor))) as counted:
         most = _received(counted) + most_bytes
@@ -27,14 +27,20 @@ def limited[T](steps: PQGen[T], descriptor: int, most_bytes: int) -> PQGen[T]:
             wanted = next(steps)
             while True:
                 ready = yield wanted
-                if _received(counted) > most:
-                    raise QueryFailed(
-                        f"The database's answer is longer than {most_bytes // 1_000_000} MB and was not read.",
-                        sqlstate=_TOO_LARGE,
-                    )
+                _hold_to(most, most_bytes, counted)
                 wanted = steps.send(ready)
         except StopIteration as done:
+            _hold_to(most, most_bytes, counted)
             return done.value  # type: ignore[no-any-return]  # what the steps return, which is a T
+
+
+def _hold_to(most: int, most_bytes: int, counted: socket.socket) -> None:
+    """Raise QueryFailed if more than `most` bytes have come in, ever, on this connection."""
+    if _received(counted) > most:
+        raise QueryFailed(
+            f"The database's answer is longer than {most_bytes // 1_000_000} MB and was not read.",
+            sqlstate=_TOO_LARGE,
+        )
 
 
 def _received(counted: socket.socket) -> int:

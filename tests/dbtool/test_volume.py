@@ -49,7 +49,21 @@ def test_what_comes_in_is_counted_from_where_it_began(connected: Pair):
     for _ in range(2):
         assert take(limited(reading(receiving, 1_000, 1_000), receiving.fileno(), 2_500), sending, 2_000) == 2_000
     with pytest.raises(QueryFailed):
-        take(limited(reading(receiving, 3_000), receiving.fileno(), 2_500), sending, 3_000)
+        take(limited(reading(receiving, 1_000, 2_000), receiving.fileno(), 2_500), sending, 3_000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="not run: only Linux counts a socket's bytes")
+def test_what_the_last_read_took_is_counted_too(connected: Pair):
+    sending, receiving = connected
+
+    def reading_at_once() -> PQGen[int]:
+        """A quick sender: nothing is there to see between two reads, and all of it is in the last."""
+        yield Wait.R
+        sending.sendall(b"x" * 3_000)
+        return len(receiving.recv(3_001))
+
+    with pytest.raises(QueryFailed):
+        take(limited(reading_at_once(), receiving.fileno(), 2_500), sending, 1)
 
 
 def test_a_socket_that_does_not_count_sets_no_limit():
