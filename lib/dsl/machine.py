@@ -1,6 +1,6 @@
 """The machine: state and arrivals in, the next state and what it asks for out. No clock, no I/O, no luck."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,12 +48,14 @@ def advance(
     if state.outcome is not None:
         return Transition(state, outcome=read_outcome(state))
     work = Work.on(document, state, instants.to_micros(now), budget)
-    for position, arrival in sorted(enumerate(arrivals), key=lambda entry: ORDER[type(entry[1])]):
+    for position in sorted(range(len(arrivals)), key=lambda position: ORDER[type(arrivals[position])]):
+        arrival = arrivals[position]
         if isinstance(arrival, Received):
             _receive(work, position, arrival)
         else:
             _arrive(work, arrival)
-    _fire(work)
+    if document.timed:
+        _fire(work)
     return _run(work)
 
 
@@ -84,8 +86,8 @@ def wake_at(state: State) -> datetime | None:
     """The earliest moment at which a timer (wait, retry delay, timeout) has to fire."""
     if state.outcome is not None:
         return None
-    moments = [frame[timer] for frame in state.frames.values() for timer in TIMERS if timer in frame]
-    return instants.from_micros(min(moments)) if moments else None
+    moments = _timers(state.frames)
+    return instants.from_micros(min(moments)[0]) if moments else None
 
 
 def _run(work: Work) -> Transition:
@@ -131,14 +133,20 @@ def _arrive(work: Work, arrival: Result | Failure) -> None:
     work.authorization = None
 
 
-def _fire(work: Work) -> None:
-    due = sorted(
+def _timers(frames: Mapping[int, Frame]) -> list[tuple[int, int, int]]:
+    """All timers that are set: the moment, the place among TIMERS, and the id of the frame."""
+    return [
         (frame[timer], place, id)
-        for id, frame in work.frames.items()
+        for id, frame in frames.items()
         for place, timer in enumerate(TIMERS)
-        if timer in frame and frame[timer] <= work.now
-    )
-    for moment, place, id in due:
+        if timer in frame
+    ]
+
+
+def _fire(work: Work) -> None:
+    for moment, place, id in sorted(_timers(work.frames)):
+        if moment > work.now:
+            return
         frame = work.frames.get(id)
         if work.outcome is None and frame is not None and frame.get(TIMERS[place]) == moment:
             _expire(work, work.edit(frame), TIMERS[place])
@@ -168,11 +176,10 @@ def _child(work: Work, frame: Frame) -> Frame:
         return next((inner for inner in inside if not work.task_of(inner).silent), inside[0])
     child, value = frame.pop("next")
     task = children(work, frame).tasks[child]
-    visit = work.visits.get(task.reference, 0) + 1
     return {
         "task": task.reference,
         "parent": frame["id"],
-        "visit": visit,
+        "visit": work.next_visit(task),
         "started": work.now,
         "raw": value,
     }

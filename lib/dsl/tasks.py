@@ -1,8 +1,7 @@
 """What each kind of task does when it begins: it is done at once, or it stays open and waits."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lib.dsl import cloudevents, faults, instants, retries, strategies
 from lib.dsl.document import (
@@ -31,8 +30,7 @@ NEW_ITERATION = -1
 _WALKS = (Do, For, Fork, Try, Invoke, Extended)
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A task's raw output and, where it is not the task's own `then`, what comes next."""
 
     output: Any
