@@ -1,6 +1,6 @@
 """What a document says about every run of it, so that no run has to look again at each of its steps."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from lib.dsl.document import Consume, Do, Extended, For, Fork, Invoke, Switch, Task, TaskList, Try, Wait
 
@@ -50,7 +50,7 @@ def _lists(task: Task) -> Iterator[TaskList]:
 
 
 def _leads_back(tasks: TaskList) -> bool:
-    positions: Mapping[str | None, int] = {**tasks.positions}
+    positions: dict[str | None, int] = {task.name: position for position, task in enumerate(tasks.tasks)}
     return any(
         positions.get(target, len(positions)) <= position
         for position, task in enumerate(tasks.tasks)

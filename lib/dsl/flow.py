@@ -94,7 +94,7 @@ def _start(work: Work, task: Task, frame: Frame, again: Frame | None) -> Done | 
     if task.timeout is not None:
         frame["timeout"] = micros(work, frame, task.timeout)
         frame["deadline"] = work.now + frame["timeout"]
-    return begin(work, frame)
+    return begin(work, task, frame)
 
 
 def settle(work: Work, frame: Frame, result: Done | Fault | None) -> None:

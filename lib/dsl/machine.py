@@ -1,6 +1,6 @@
 """The machine: state and arrivals in, the next state and what it asks for out. No clock, no I/O, no luck."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ ORDER: dict[type[Arrival], int] = {Result: 0, Received: 1, Failure: 2}
 def start(document: Document, *, run_id: str, input: Any, now: datetime, budget: int = BUDGET) -> Transition:
     """Enters the workflow with its input."""
     micros = instants.to_micros(now)
-    work = Work.on(document, State(run_id, micros, input, frames={}, visits={}), micros, budget)
+    work = Work(document, State(run_id, micros, input, frames={}, visits={}), micros, budget)
     enter(work, document.root, None, input)
     return _run(work)
 
@@ -47,9 +47,8 @@ def advance(
     """
     if state.outcome is not None:
         return Transition(state, outcome=read_outcome(state))
-    work = Work.on(document, state, instants.to_micros(now), budget)
-    for position in sorted(range(len(arrivals)), key=lambda position: ORDER[type(arrivals[position])]):
-        arrival = arrivals[position]
+    work = Work(document, state, instants.to_micros(now), budget)
+    for position, arrival in _in_order(arrivals):
         if isinstance(arrival, Received):
             _receive(work, position, arrival)
         else:
@@ -67,7 +66,7 @@ def retry(document: Document, state: State, *, now: datetime, budget: int = BUDG
     """
     if state.outcome is None or "fault" not in state.outcome:
         raise errors.Conflict("Only a faulted run can be retried.")
-    work = Work.on(document, state, instants.to_micros(now), budget)
+    work = Work(document, state, instants.to_micros(now), budget)
     work.pure = 0
     failed = work.frames[state.outcome["frame"]]
     for frame in list(work.frames.values()):
@@ -86,8 +85,15 @@ def wake_at(state: State) -> datetime | None:
     """The earliest moment at which a timer (wait, retry delay, timeout) has to fire."""
     if state.outcome is not None:
         return None
-    moments = _timers(state.frames)
-    return instants.from_micros(min(moments)[0]) if moments else None
+    timers = _timers(state.frames)
+    return instants.from_micros(min(timers)[0]) if timers else None
+
+
+def _in_order(arrivals: Sequence[Arrival]) -> Iterable[tuple[int, Arrival]]:
+    """The arrivals in the order in which they count, each with its position."""
+    if len(arrivals) == 1:
+        return enumerate(arrivals)
+    return sorted(enumerate(arrivals), key=lambda entry: ORDER[type(entry[1])])
 
 
 def _run(work: Work) -> Transition:
@@ -135,12 +141,11 @@ def _arrive(work: Work, arrival: Result | Failure) -> None:
 
 def _timers(frames: Mapping[int, Frame]) -> list[tuple[int, int, int]]:
     """All timers that are set: the moment, the place among TIMERS, and the id of the frame."""
-    return [
-        (frame[timer], place, id)
-        for id, frame in frames.items()
-        for place, timer in enumerate(TIMERS)
-        if timer in frame
-    ]
+    timers = []
+    for id, frame in frames.items():
+        if "wake" in frame or "deadline" in frame or "limit" in frame:
+            timers += [(frame[timer], place, id) for place, timer in enumerate(TIMERS) if timer in frame]
+    return timers
 
 
 def _fire(work: Work) -> None:

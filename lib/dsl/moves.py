@@ -21,8 +21,13 @@ class Effect(NamedTuple):
     attempt: int
     function: str
     timeout_seconds: float | None
-    started_at: datetime
+    started: int
     remote: bool = False
+
+    @property
+    def started_at(self) -> datetime:
+        """The moment at which it was opened; `started` is the same in microseconds since 1970."""
+        return instants.from_micros(self.started)
 
 
 class Result(NamedTuple):
@@ -119,6 +124,6 @@ def _effect(frame: Frame) -> Effect:
         frame["attempt"],
         frame["function"],
         None if timeout is None else timeout / 1_000_000,
-        instants.from_micros(frame["started"]),
+        frame["started"],
         frame.get("remote", False),
     )

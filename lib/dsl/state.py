@@ -34,11 +34,11 @@ type Frame = dict[str, Any]
 
 # Grows when the form of a written state changes; whoever changes it reads the older ones, too.
 FORMAT = 1
-# The members that a step changes in the frame that it ends with.
-MOVING = ("task", "id", "started")
 # The members that hold values of the workflow; everything else is ours and small.
-VALUES = ("raw", "input", "output", "context", "items", "processed", "result")
+VALUES = ("context", "raw", "input", "output", "items", "processed", "result")
 LISTS = ("outputs", "queue", "heard")
+# The members in which a task's frame differs most from the one before it; those of a loop from an iteration's to the next.
+MOVING = ("task", "started", "id", "at")
 
 
 class State(NamedTuple):
@@ -65,8 +65,9 @@ class State(NamedTuple):
         the end of a row that an update leaves alone, and the beginning only while the length stays the same.
         """
         values = _Values()
-        held = {"context": values.put(self.context), "input": values.put(self.input)}
+        input = values.put(self.input)
         frames = [_pack(frame, values.put) for frame in self.frames.values()]
+        context = values.put(self.context)
         return {
             "frames": frames,
             "visits": self.visits,
@@ -75,7 +76,8 @@ class State(NamedTuple):
             "pure": self.pure,
             "ready": self.ready,
             "outcome": self.outcome,
-            **held,
+            "context": context,
+            "input": input,
             "started": self.started,
             "run_id": self.run_id,
             "format": FORMAT,
@@ -118,17 +120,18 @@ class _Values:
 
 
 def _pack(frame: Frame, convert: Any) -> Frame:
-    """The frame with each of its values replaced by its place in the list of values, or back; what moves stands last."""
+    """The frame with each of its values replaced by its place in the list of values, or back."""
     packed = frame.copy()
-    for member in MOVING:
-        packed[member] = packed.pop(member)
     for member in VALUES:
         if member in packed:
-            packed[member] = convert(packed.pop(member))
+            packed[member] = convert(packed[member])
     if "next" in packed:
         child, value = packed["next"]
         packed["next"] = [child, convert(value)]
     for member in LISTS:
         if member in packed:
             packed[member] = [convert(value) for value in packed[member]]
+    for member in MOVING:
+        if member in packed:
+            packed[member] = packed.pop(member)
     return packed

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Container
-from dataclasses import dataclass, field
 from typing import Any
 
 from lib.dsl.document import Document, Task, Try
@@ -16,43 +15,26 @@ EVENT = "io.serverlessworkflow."
 TOLD_VISITS = 100
 
 
-@dataclass(slots=True)
 class Work(View):
     """`frames` is a copy of the map; a frame is copied the first time it is edited."""
 
-    visits: dict[str, int]
-    now: int
-    budget: int
-    next_id: int
-    pure: int
-    ready: deque[int]
-    outcome: Outcome | None = None
-    failed_id: int | None = None
-    own: set[int] = field(default_factory=set)
-    opened: list[int] = field(default_factory=list)
-    cancelled: list[int] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    emitted: list[dict[str, Any]] = field(default_factory=list)
-    consumed: list[int] = field(default_factory=list)
-
-    @classmethod
-    def on(cls, document: Document, state: State, now: int, budget: int) -> "Work":
-        """Begins a transition from this state."""
-        return cls(
-            document=document,
-            run_id=state.run_id,
-            started=state.started,
-            input=state.input,
-            frames=dict(state.frames),
-            context=state.context,
-            authorization=None,
-            visits=dict(state.visits),
-            now=now,
-            budget=budget,
-            next_id=state.next_id,
-            pure=state.pure,
-            ready=deque(state.ready),
-        )
+    def __init__(self, document: Document, state: State, now: int, budget: int) -> None:
+        super().__init__(document, state, state.context)
+        self.frames: dict[int, Frame] = dict(state.frames)
+        self.visits = dict(state.visits)
+        self.now = now
+        self.budget = budget
+        self.next_id = state.next_id
+        self.pure = state.pure
+        self.ready = deque(state.ready)
+        self.outcome: Outcome | None = None
+        self.failed_id: int | None = None
+        self.own: set[int] = set()
+        self.opened: list[int] = []
+        self.cancelled: list[int] = []
+        self.events: list[Event] = []
+        self.emitted: list[dict[str, Any]] = []
+        self.consumed: list[int] = []
 
     def task_of(self, frame: Frame) -> Task:
         """The node that this frame is about."""
@@ -140,7 +122,7 @@ class Work(View):
             known = {"task": task.reference, "visit": frame["visit"]}
             if "attempt" in frame:
                 known["attempt"] = frame["attempt"]
-            self.events.append(Event(f"{EVENT}task.{what}.v1", {**known, **data}))
+            self.events.append(Event(f"{EVENT}task.{what}.v1", known | data))
 
     def tell_run(self, what: str, **data: Any) -> None:
         """Records an event of the workflow itself."""
