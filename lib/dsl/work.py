@@ -119,10 +119,11 @@ class Work(View):
             return
         task = self.task_of(frame)
         if not task.silent and (frame["visit"] <= TOLD_VISITS or always or task.lasting):
-            known = {"task": task.reference, "visit": frame["visit"]}
+            known: dict[str, Any] = {"task": task.reference, "visit": frame["visit"]}
             if "attempt" in frame:
                 known["attempt"] = frame["attempt"]
-            self.events.append(Event(f"{EVENT}task.{what}.v1", known | data))
+            known.update(data)
+            self.events.append(Event(f"{EVENT}task.{what}.v1", known))
 
     def tell_run(self, what: str, **data: Any) -> None:
         """Records an event of the workflow itself."""
