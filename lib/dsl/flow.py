@@ -85,8 +85,8 @@ def enter(work: Work, task: Task, parent: Frame | None, raw: Any, again: Frame |
 def _start(work: Work, task: Task, frame: Frame, again: Frame | None) -> Done | None:
     work.count_visit(frame)
     if isinstance(task.body, Call):
-        known = again.get("attempt", 0) + 1 if again else 1
-        frame["attempt"] = max(known, retries.next_attempt(work, frame))
+        attempt = retries.next_attempt(work, frame)
+        frame["attempt"] = max(attempt, again.get("attempt", 0) + 1) if again else attempt
         work.tell("started", frame, function=task.body.function)
     else:
         work.tell("started", frame)

@@ -1,6 +1,6 @@
 """The machine: state and arrivals in, the next state and what it asks for out. No clock, no I/O, no luck."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -85,8 +85,8 @@ def wake_at(state: State) -> datetime | None:
     """The earliest moment at which a timer (wait, retry delay, timeout) has to fire."""
     if state.outcome is not None:
         return None
-    timers = _timers(state.frames)
-    return instants.from_micros(min(timers)[0]) if timers else None
+    moments = [frame[timer] for frame in state.frames.values() for timer in TIMERS if timer in frame]
+    return instants.from_micros(min(moments)) if moments else None
 
 
 def _in_order(arrivals: Sequence[Arrival]) -> Iterable[tuple[int, Arrival]]:
@@ -139,19 +139,14 @@ def _arrive(work: Work, arrival: Result | Failure) -> None:
     work.authorization = None
 
 
-def _timers(frames: Mapping[int, Frame]) -> list[tuple[int, int, int]]:
-    """All timers that are set: the moment, the place among TIMERS, and the id of the frame."""
-    timers = []
-    for id, frame in frames.items():
-        if "wake" in frame or "deadline" in frame or "limit" in frame:
-            timers += [(frame[timer], place, id) for place, timer in enumerate(TIMERS) if timer in frame]
-    return timers
-
-
 def _fire(work: Work) -> None:
-    for moment, place, id in sorted(_timers(work.frames)):
-        if moment > work.now:
-            return
+    due = sorted(
+        (frame[timer], place, id)
+        for id, frame in work.frames.items()
+        for place, timer in enumerate(TIMERS)
+        if timer in frame and frame[timer] <= work.now
+    )
+    for moment, place, id in due:
         frame = work.frames.get(id)
         if work.outcome is None and frame is not None and frame.get(TIMERS[place]) == moment:
             _expire(work, work.edit(frame), TIMERS[place])

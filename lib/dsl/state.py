@@ -37,14 +37,14 @@ FORMAT = 1
 # The members that hold values of the workflow; everything else is ours and small.
 VALUES = ("context", "raw", "input", "output", "items", "processed", "result")
 LISTS = ("outputs", "queue", "heard")
-# The members in which a task's frame differs most from the one before it; those of a loop from an iteration's to the next.
+# In these a task's frame differs most from that of the task before, and a loop's from that of the iteration before.
 MOVING = ("task", "started", "id", "at")
 
 
 class State(NamedTuple):
-    """Where a run is. `ready` are the frames that can go on at once (only when the machine paused).
+    """Where a run is: `frames` in the order of their ids, `visits` of the tasks that it may enter again.
 
-    `frames` are in the order of their ids.
+    `ready` are the frames that can go on at once (only when the machine paused).
     """
 
     run_id: str

@@ -119,10 +119,11 @@ class Work(View):
             return
         task = self.task_of(frame)
         if not task.silent and (frame["visit"] <= TOLD_VISITS or always or task.lasting):
-            known = {"task": task.reference, "visit": frame["visit"]}
+            known: dict[str, Any] = {"task": task.reference, "visit": frame["visit"]}
             if "attempt" in frame:
                 known["attempt"] = frame["attempt"]
-            self.events.append(Event(f"{EVENT}task.{what}.v1", known | data))
+            known.update(data)
+            self.events.append(Event(f"{EVENT}task.{what}.v1", known))
 
     def tell_run(self, what: str, **data: Any) -> None:
         """Records an event of the workflow itself."""
@@ -133,27 +134,31 @@ class Work(View):
     def transition(self) -> Transition:
         """The finished transition."""
         new = set(self.opened)
+        cancelled = [id for id in self.cancelled if id not in new]
+        ready = tuple([id for id in dict.fromkeys(self.ready) if "next" in self.frames.get(id, ())])
+        outcome = _write(self.outcome, self.failed_id)
+        # by position, not by name: of the records that each step makes anew, these are the longest
         state = State(
-            run_id=self.run_id,
-            started=self.started,
-            input=self.input,
-            frames=self.frames,
-            visits=self.visits,
-            context=self.context,
-            ready=tuple([id for id in dict.fromkeys(self.ready) if "next" in self.frames.get(id, ())]),
-            next_id=self.next_id,
-            pure=self.pure,
-            outcome=_write(self.outcome, self.failed_id),
+            self.run_id,
+            self.started,
+            self.input,
+            self.frames,
+            self.visits,
+            self.context,
+            ready,
+            self.next_id,
+            self.pure,
+            outcome,
         )
         return Transition(
-            state=state,
-            opened=tuple(self.opened),
-            cancelled=tuple([id for id in self.cancelled if id not in new]),
-            events=tuple(self.events),
-            outcome=self.outcome,
-            more=bool(state.ready) and self.outcome is None,
-            emitted=tuple(self.emitted),
-            consumed=tuple(self.consumed),
+            state,
+            tuple(self.opened),
+            tuple(cancelled),
+            tuple(self.events),
+            self.outcome,
+            bool(ready) and outcome is None,
+            tuple(self.emitted),
+            tuple(self.consumed),
         )
 
 
