@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from lib import store
+from lib import store, stream
 from lib.stream.clock import Clock
 from lib.stream.poller import Poller
 
@@ -150,6 +151,32 @@ def read_frames(data: bytes) -> list[Seen]:
             number, body = lines
             seen.append(Seen(int(number.removeprefix("id: ")), json.loads(body.removeprefix("data: "))))
     return seen
+
+
+async def ask_to_follow(
+    run_id: UUID, after: int | None = None, deadline: float | None = None
+) -> AsyncGenerator[bytes] | None:
+    """What `stream.follow` answers; time passes for as long as the pace holds the question back, and no longer."""
+    poller = stream._poller
+    assert isinstance(poller.clock, OwnedClock)
+    opening = asyncio.create_task(
+        stream.follow(run_id, after, None if deadline is None else datetime.fromtimestamp(deadline, UTC))
+    )
+    try:
+        while not opening.done():
+            if poller._asked:
+                poller.clock.advance(max(0.0, poller._free - poller.clock.now()))
+            await asyncio.wait([opening], timeout=0.001)
+    finally:
+        opening.cancel()
+    return opening.result()
+
+
+async def follow(run_id: UUID, after: int | None = None, deadline: float | None = None) -> AsyncGenerator[bytes]:
+    """A stream that has something left to say."""
+    opened = await ask_to_follow(run_id, after, deadline)
+    assert opened is not None
+    return opened
 
 
 async def next_write(stream: AsyncIterator[bytes]) -> bytes:
