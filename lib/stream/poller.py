@@ -108,7 +108,8 @@ class Poller:
     async def _tick(self) -> None:
         """Look after all runs when they are due, else only after those whose clients have just joined."""
         asked, self._asked = self._asked, {}
-        is_due = self.clock.now() >= self._due
+        began = self.clock.now()
+        is_due = began >= self._due
         most = RUNS_PER_QUERY if self._failing_since is None else RUNS_PER_QUERY_AFTER_OUTAGE
         queries = list(batched(self._rings.values() if is_due else asked, most))
         failure = None
@@ -123,14 +124,14 @@ class Poller:
                 self._pause = FASTEST_SECONDS
             elif is_due:
                 self._pause = min(self._pause * BACKOFF, SLOWEST_SECONDS)
-        self._rest_after(len(queries), is_due)
+        self._rest_after(began, len(queries), is_due)
         for answer in asked.values():
             answer.set_result(failure)
 
-    def _rest_after(self, queries: int, was_due: bool) -> None:
-        """Decide when the next query may follow so many, and when all runs are due again."""
+    def _rest_after(self, began: float, queries: int, was_due: bool) -> None:
+        """Decide when the next query may follow these, and when all runs are due again."""
         pace = min(max(FASTEST_SECONDS, SECONDS_PER_STREAM * self.streams), 1 / QUERIES_PER_SECOND)
-        self._free = self.clock.now() + pace * queries
+        self._free = began + pace * queries
         due = max(self._free, self.clock.now() + self._pause)
         self._due = due if was_due else min(self._due, due)
 
