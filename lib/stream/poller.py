@@ -52,20 +52,20 @@ class Poller:
         self._free = 0.0
         self._failing_since: float | None = None
 
-    def join(self, run_id: UUID, after: Cursor) -> Ring:
-        """One more client for this run, until it leaves; raises Unavailable when there are too many."""
+    def join(self, run_id: UUID, after: Cursor, woken: asyncio.Event) -> Ring:
+        """One more client, woken by what its run does until it leaves; raises Unavailable when there are too many."""
         most = settings().max_streams
         if self.streams >= most:
             raise Unavailable(f"All {most} streams here are in use.", retry_after=RETRY_AFTER_SECONDS)
         ring = self._rings.setdefault(run_id, Ring(run_id, after))
-        ring.clients += 1
+        ring.clients.add(woken)
         self.streams += 1
         return ring
 
-    def leave(self, ring: Ring) -> None:
-        """The client that joined this ring is gone."""
+    def leave(self, ring: Ring, woken: asyncio.Event) -> None:
+        """The client that joined this ring with this event is gone."""
         self.streams -= 1
-        ring.clients -= 1
+        ring.clients.remove(woken)
         if not ring.clients:
             del self._rings[ring.run_id]
             self._asked.pop(ring, None)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,19 @@ from lib.stream.poller import Poller
 PATIENCE_SECONDS = 10.0  # a machine under load may take its time; nothing waits this long when all is well
 
 
+@dataclass(frozen=True, eq=False)
+class OwnedTimer:
+    """A call that comes when its test lets that much time pass."""
+
+    others: "set[OwnedTimer]"
+    at: float
+    callback: Callable[[], None]
+
+    def cancel(self) -> None:
+        """It need not come any more."""
+        self.others.discard(self)
+
+
 class OwnedClock(Clock):
     """A clock that moves only when a test says so."""
 
@@ -22,6 +35,7 @@ class OwnedClock(Clock):
         self.time = 1_000_000.0
         self._moved = asyncio.Event()
         self._waits: list[tuple[asyncio.Event, float]] = []
+        self._timers: set[OwnedTimer] = set()
         self._news = asyncio.Event()
 
     def now(self) -> float:
@@ -38,9 +52,18 @@ class OwnedClock(Clock):
             self._waits.remove(wait)
         return event.is_set()
 
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> "OwnedTimer":
+        timer = OwnedTimer(self._timers, self.time + seconds, callback)
+        self._timers.add(timer)
+        self._news.set()
+        return timer
+
     def advance(self, seconds: float) -> None:
         """Let time pass for everyone who waits."""
         self.time += seconds
+        for timer in [timer for timer in self._timers if timer.at <= self.time]:
+            timer.cancel()
+            timer.callback()
         self._moved.set()
         self._moved = asyncio.Event()
 
@@ -56,6 +79,7 @@ class OwnedClock(Clock):
 
     def _left(self) -> list[float]:
         ends = [end for event, end in self._waits if not event.is_set() and end > self.time]
+        ends += [timer.at for timer in self._timers]
         return sorted(end - self.time for end in ends)
 
 
