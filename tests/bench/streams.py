@@ -113,11 +113,15 @@ async def watch(instance: Instance, hand: Hand, clients: list[Client], run_ids: 
 
 
 def read_delays(clients: list[Client], committed: dict[tuple[UUID, int], float]) -> list[float]:
-    """Milliseconds from the commit's answer to the frame that covers it, per client and commit."""
+    """Milliseconds from the commit's answer to the frame that covers it, per client and commit.
+
+    Of the first second none: until its first look the poller rests for up to a second, whenever that is.
+    """
     delays = []
+    busy_from = min(committed.values()) + 1
     for client in clients:
         for (run_id, seq), moment in committed.items():
-            if run_id == client.run_id:
+            if run_id == client.run_id and moment >= busy_from:
                 covering = min(got for got in client.arrived if got >= seq)
                 delays.append((client.arrived[covering] - moment) * 1000)
     return delays
