@@ -1,4 +1,4 @@
-"""The time of streams and the only place where they wait, so that tests can own both."""
+"""The time of streams: nothing of theirs waits for it anywhere else, so that tests can own it."""
 
 import asyncio
 import time
