@@ -8,6 +8,7 @@ from typing import Any
 
 from lib import store
 from lib.calls.audit import Record, Tell, recorded
+from lib.calls.shares import place_to_read
 from lib.config import settings
 from lib.dbtool import confirmations, dry_run, reading, writing
 from lib.dbtool.catalog import read_catalog
@@ -22,8 +23,8 @@ class QueryRequest:
     """What is asked, and by whom.
 
     `params` are JSON values for `$1`, `$2` …; `max_rows`, of a read, is None for as many as the settings allow.
-    `caller_name` is whose quota, record and confirm tokens these are. `origin` is for the record: `http`, `ask` or a
-    step as `<run>:<reference>`. `seconds` is what the asker has left; the settings may allow less.
+    `caller_name` is whose quota, record, places and confirm tokens these are. `origin` is for the record: `http`, `ask` or
+    a step as `<run>:<reference>`. `seconds` is what the asker has left; the settings may allow less.
     """
 
     sql: str
@@ -40,7 +41,8 @@ class QueryRequest:
 async def run_query(request: QueryRequest, tell: Tell | None = None) -> dict[str, Any]:
     """The contract's answer to a read, a dry run or a confirmed write; `tell` learns what is left of the quota.
 
-    Raises QueryRefused, QueryFailed, ConfirmationStale, Forbidden, TooManyRequests, NotSetUp, Unavailable.
+    Raises QueryRefused, QueryFailed, ConfirmationStale, Forbidden, TooManyRequests, TooManyReads, NotSetUp,
+    Unavailable.
     """
     seconds = _seconds(request)
     most = settings().database_tool.max_rows
@@ -86,7 +88,9 @@ async def _read(
 ) -> dict[str, Any]:
     if request.confirm is not None:
         raise refused("confirm_unused", detail="A read is not confirmed.")
-    found = await reading.read(statement, request.params, max_rows=max_rows, seconds=seconds)
+    async with place_to_read(request.caller_name, seconds) as waited:
+        left = min(seconds, request.seconds - waited)
+        found = await reading.read(statement, request.params, max_rows=max_rows, seconds=left)
     record.rows = found.row_count
     return {
         "kind": "read",
