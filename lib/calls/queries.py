@@ -23,8 +23,8 @@ class QueryRequest:
     """What is asked, and by whom.
 
     `params` are JSON values for `$1`, `$2` …; `max_rows`, of a read, is None for as many as the settings allow.
-    `caller_name` is whose quota, record, places and confirm tokens these are. `origin` is for the record: `http`, `ask` or
-    a step as `<run>:<reference>`. `seconds` is what the asker has left; the settings may allow less.
+    `caller_name` is whose quota, record, places and confirm tokens these are. `origin` is for the record: `http`,
+    `ask` or a step as `<run>:<reference>`. `seconds` is what the asker has left; the settings may allow less.
     """
 
     sql: str
