@@ -14,6 +14,7 @@ from functools import cache, cached_property
 from typing import Any, get_type_hints
 
 from lib.calls.context import CallContext
+from lib.complaints import sum_up
 from lib.dsl import faults
 from lib.dsl.arguments import BUILT_IN, PROCESSES
 
@@ -56,8 +57,7 @@ class Function:
         try:
             found = self.model.model_validate({} if arguments is None else arguments)
         except ValidationError as exc:
-            wrong = [f"{'.'.join(map(str, error['loc'])) or 'with'}: {error['msg']}" for error in exc.errors()]
-            raise faults.validation(f"The function '{self.name}' was called wrongly: {'; '.join(wrong)}") from None
+            raise faults.validation(f"The function '{self.name}' was called wrongly: {sum_up(exc)}") from None
         given = {name: getattr(found, name) for name in type(found).model_fields}
         return given | {name: context for name, hint in self.hints.items() if hint is CallContext}
 

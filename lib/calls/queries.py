@@ -13,7 +13,7 @@ from lib.config import settings
 from lib.dbtool import confirmations, dry_run, reading, writing
 from lib.dbtool.catalog import read_catalog
 from lib.dbtool.guard import Statement, judge
-from lib.dbtool.refusals import CODES, refused, stale
+from lib.dbtool.refusals import CODES, miscounted, refused, stale
 from lib.errors import Forbidden, QueryRefused, Unavailable, Unprocessable
 from lib.store.values import rfc3339
 
@@ -71,8 +71,7 @@ async def judge_query(sql: str, params: Sequence[Any]) -> Statement:
             raise
         statement = await asyncio.to_thread(judge, sql, await read_catalog(fresh=True))
     if len(params) != statement.parameters:
-        detail = f"The statement takes {statement.parameters} parameters, but {len(params)} were sent."
-        raise refused("parameters", detail=detail)
+        raise refused("parameters", detail=f"The statement {miscounted(statement.parameters, len(params))}.")
     return statement
 
 
