@@ -1,0 +1,70 @@
+"""The log of `make dev`: what happens is shown, that nothing has happened is not."""
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lib.dev.terminal import Terminal
+from tests.api.client import Client
+from tests.api.conftest import StartRun, api, publish, start  # noqa: F401  the API's own fixtures
+
+pytestmark = pytest.mark.anyio
+
+type Shown = Callable[[], str]
+
+
+def show(lines: str) -> str:
+    """What a terminal makes of these lines."""
+    stream = io.StringIO()
+    for line in lines.splitlines():
+        Terminal(stream).log("sweep", line)
+    return stream.getvalue()
+
+
+async def test_a_cron_that_finds_nothing_due_leaves_no_line(
+    api: Client,
+    capsys: pytest.CaptureFixture[str],  # noqa: F811
+) -> None:
+    await api("GET", "/sweep")
+    said = capsys.readouterr().out
+    assert [json.loads(line)["event"] for line in said.splitlines()] == ["sweep", "request"]
+    assert show(said) == ""
+
+
+async def test_a_cron_that_finds_a_run_leaves_both_its_lines(
+    api: Client,
+    start: StartRun,
+    capsys: pytest.CaptureFixture[str],  # noqa: F811
+) -> None:
+    await start()
+    capsys.readouterr()
+    await api("GET", "/sweep")
+    sweep, request = show(capsys.readouterr().out).splitlines()
+    assert "claimed=1" in sweep
+    assert "GET /sweep 200" in request
+
+
+IDLE: dict[str, Any] = {"event": "sweep", "claimed": 0, "backlog": 0, "ended": "drained"}
+ASKED: dict[str, Any] = {"event": "request", "method": "GET", "route": "/sweep", "status": 200, "claimed": 0, "ms": 1}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {**IDLE, "backlog": 3},
+        {**IDLE, "ended": "deadline"},
+        {**ASKED, "status": 503},
+        {**ASKED, "method": "POST"},
+        {**ASKED, "route": "/runs"},
+    ],
+)
+def test_what_somebody_should_see_is_shown(fields: dict[str, Any]) -> None:
+    assert show(json.dumps(fields))
+
+
+@pytest.mark.parametrize("line", ["plain text", "[1]", '"text"', "null", "{}", '{"claimed": 0}'])
+def test_what_is_not_ours_is_shown_as_it_is(line: str) -> None:
+    assert show(line).endswith(f"{line}\n")
