@@ -2,18 +2,16 @@
 
 import io
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lib.dev.terminal import Terminal
 from tests.api.client import Client
-from tests.api.conftest import StartRun, api, publish, start  # noqa: F401  the API's own fixtures
+from tests.conftest import Configure
+from tests.documents import document
 
 pytestmark = pytest.mark.anyio
-
-type Shown = Callable[[], str]
 
 
 def show(lines: str) -> str:
@@ -24,22 +22,17 @@ def show(lines: str) -> str:
     return stream.getvalue()
 
 
-async def test_a_cron_that_finds_nothing_due_leaves_no_line(
-    api: Client,
-    capsys: pytest.CaptureFixture[str],  # noqa: F811
+async def test_a_cron_shows_that_it_has_found_something_and_not_that_it_has_found_nothing(
+    database: str, configure: Configure, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    configure(RATCHET_AFTER_RESPONSE="off")
+    api = Client()
     await api("GET", "/sweep")
     said = capsys.readouterr().out
     assert [json.loads(line)["event"] for line in said.splitlines()] == ["sweep", "request"]
     assert show(said) == ""
-
-
-async def test_a_cron_that_finds_a_run_leaves_both_its_lines(
-    api: Client,
-    start: StartRun,
-    capsys: pytest.CaptureFixture[str],  # noqa: F811
-) -> None:
-    await start()
+    await api("POST", "/workflows", json=document([{"a": {"set": {"x": 1}}}]))
+    await api("POST", "/workflows/test/runs", json={})
     capsys.readouterr()
     await api("GET", "/sweep")
     sweep, request = show(capsys.readouterr().out).splitlines()
