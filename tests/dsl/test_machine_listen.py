@@ -44,7 +44,7 @@ def test_any_ends_with_the_first_event_that_matches_one_of_the_filters():
 
 def test_any_of_nothing_takes_every_event():
     run = hearing({"any": []})
-    assert run.listens == (dsl.Listen(run.listens[0].id, None),)
+    assert run.listens == (dsl.Listen(run.listens[0].id, None, {}),)
     run.hear(event("whatever", 1))
     assert run.output == [1]
 
