@@ -17,6 +17,7 @@ RatchetError 500
 │   ├── InvalidDocument
 │   ├── IdempotencyMismatch      WF422
 │   └── QueryRefused
+│       └── QueryMalformed 400
 ├── TooManyRequests 429
 │   └── TooManyReads
 ├── NotSetUp 501
@@ -139,6 +140,12 @@ class IdempotencyMismatch(Unprocessable):
 
 class QueryRefused(Unprocessable):
     """The guard does not let this statement reach the database."""
+
+
+class QueryMalformed(QueryRefused):
+    """This is not SQL: the database would find a syntax error."""
+
+    status = 400
 
 
 class TooManyRequests(RatchetError):

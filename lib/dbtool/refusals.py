@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from lib.errors import ConfirmationStale, QueryRefused
+from lib.errors import ConfirmationStale, QueryMalformed, QueryRefused
 
 
 class Reason(NamedTuple):
@@ -118,6 +118,10 @@ CODES: dict[str, Reason] = {
     ),
 }
 
+# What the server would find, too: to the caller it is an error of the database, with its SQLSTATE.
+_MALFORMED = frozenset({"syntax", "unclosed", "brackets"})
+_SYNTAX_ERROR = "42601"
+
 
 def refused(
     code: str, position: int | None = None, detail: str | None = None, *, allowed: str | None = None
@@ -128,7 +132,10 @@ def refused(
     """
     reason = CODES[code]
     where = {} if position is None else {"position": position}
-    return QueryRefused(detail or reason.sentence, code=code, **where, allowed=allowed or reason.allowed)
+    more = {"code": code, **where, "allowed": allowed or reason.allowed}
+    if code in _MALFORMED:
+        return QueryMalformed(detail or reason.sentence, sqlstate=_SYNTAX_ERROR, **more)
+    return QueryRefused(detail or reason.sentence, **more)
 
 
 def stale(code: str, detail: str | None = None) -> ConfirmationStale:

@@ -50,6 +50,7 @@ class Poller:
         self._pause = FASTEST_SECONDS
         self._due = 0.0
         self._free = 0.0
+        self._looked_at = 0.0
         self._failing_since: float | None = None
 
     def join(self, run_id: UUID, after: Cursor, woken: asyncio.Event) -> Ring:
@@ -96,8 +97,8 @@ class Poller:
     async def _poll(self) -> None:
         try:
             while self._rings:
-                at = self._free if self._asked else max(self._free, self._due)
-                if (wait := at - self.clock.now()) > 0:
+                now, at = self.clock.now(), self._free if self._asked else max(self._free, self._due)
+                if (wait := at - now) > 0 and now >= self._looked_at:  # else the clock was set back: who knows how far
                     await self.clock.wait(self._wake, wait)
                     self._wake.clear()
                 else:
@@ -108,7 +109,7 @@ class Poller:
     async def _tick(self) -> None:
         """Look after all runs when they are due, else only after those whose clients have just joined."""
         asked, self._asked = self._asked, {}
-        began = self.clock.now()
+        began = self._looked_at = self.clock.now()
         is_due = began >= self._due
         most = RUNS_PER_QUERY if self._failing_since is None else RUNS_PER_QUERY_AFTER_OUTAGE
         queries = list(batched(self._rings.values() if is_due else asked, most))

@@ -223,6 +223,22 @@ async def test_after_an_outage_a_query_asks_after_fewer_runs_until_all_are_known
     assert {query.at for query in queries[:3]} == {queries[0].at}
 
 
+async def test_a_clock_that_is_set_back_keeps_nobody_waiting(
+    poller: Poller, hand: Hand, clock: OwnedClock, queries: list[Query]
+) -> None:
+    run_id, other = await begin(hand), await begin(hand)
+    async with watching(poller, run_id):
+        (left,) = await clock.until_waiting(1)
+        clock.advance(left - 3600)
+        client = await stream.follow(other, None, None)
+        assert client
+        assert other in queries[-1].runs
+        await hand.commit(run_id, 1)
+        await pass_time(clock, 1)
+        assert run_id in queries[-1].runs
+        await client.aclose()
+
+
 async def test_an_alarm_goes_off_at_the_last_moment_it_was_told(clock: OwnedClock) -> None:
     woken = asyncio.Event()
     alarm = Alarm(clock, woken)
