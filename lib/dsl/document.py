@@ -34,6 +34,10 @@ class TaskList:
     tasks: tuple["Task", ...]
     positions: Mapping[str, int]
 
+    def target(self, then: str) -> int | None:
+        """Where a `then` leads in here; None: out of the list. `exit` and `end` do, also where a task is called so."""
+        return None if then in ("exit", "end") else self.positions.get(then)
+
 
 @dataclass(frozen=True, slots=True)
 class Do:

@@ -136,7 +136,7 @@ def child_done(work: Work, frame: Frame, task: Task, done: Done) -> Done | Fault
     if isinstance(body, Extended):
         return _step_done(work, frame, body, done)
     siblings = children(work, frame)
-    following = siblings.positions[task.name] + 1 if then == "continue" else siblings.positions.get(then)
+    following = siblings.positions[task.name] + 1 if then == "continue" else siblings.target(then)
     if following is not None and following < len(siblings.tasks):
         go_on(work, frame, following, done.output)
         return None

@@ -104,8 +104,6 @@ class TaskLists:
                 continue
             if any(name == other for other, _, _ in found):
                 self.findings.add(place, f"the name `{name}` is used twice in this list")
-            if name in DIRECTIVES:
-                self.findings.add(place, f"`{name}` is a directive of `then`: choose another name")
             if not name.strip():
                 self.findings.add(place, "the name is empty")
             found.append((name, place, value))
