@@ -25,6 +25,13 @@ PROCESSES = ("script", "shell")
 VARIABLE = re.compile(r"\{([^{}]+)\}")
 
 
+def sends(task: Mapping[str, Any]) -> bool:
+    """Whether a task's arguments go straight to a service or a process, so that its input may be made of secrets."""
+    run, function = task.get("run"), task.get("call")
+    process = isinstance(run, Mapping) and any(name in run for name in PROCESSES)
+    return process or (isinstance(function, str) and function in ENDPOINTS)
+
+
 def compile_call(definition: Mapping[str, Any], parts: Parts) -> Call:
     """The call task's body; authentication that is named in `use` is put in its place."""
     function, arguments = definition["call"], definition.get("with") or {}
@@ -36,14 +43,15 @@ def compile_call(definition: Mapping[str, Any], parts: Parts) -> Call:
         paths += [path, (*path, "uri"), *((*path, "authentication", scheme, "authority") for scheme in AUTHORITIES)]
     texts = ((path, _at(arguments, path)) for path in paths)
     templates = tuple(path for path, text in texts if isinstance(text, str) and not parts.is_live(text))
-    return Call(function, parts.template(arguments), templates)
+    return Call(function, parts.template(arguments), templates, input=parts.secret_input(definition))
 
 
-def compile_run(run: Mapping[str, Any], namespace: str, parts: Parts) -> Call:
+def compile_run(definition: Mapping[str, Any], namespace: str, parts: Parts) -> Call:
     """The body of a task that runs another workflow, a script or a shell command.
 
     A workflow without its own input gets the task's; without a namespace it is of the same one as the caller.
     """
+    run = definition["run"]
     awaited = run.get("await", True)
     if "workflow" in run:
         defaults = {"namespace": namespace, "version": "latest", "input": "${ . }"}
@@ -51,7 +59,7 @@ def compile_run(run: Mapping[str, Any], namespace: str, parts: Parts) -> Call:
         return Call("workflow", parts.template(arguments), remote=True, awaited=awaited)
     process = next(name for name in PROCESSES if name in run)
     arguments = {**run[process], "return": run.get("return", "stdout"), "await": awaited}
-    return Call(process, parts.template(arguments), awaited=awaited)
+    return Call(process, parts.template(arguments), awaited=awaited, input=parts.secret_input(definition))
 
 
 def resolve(document: Document, state: State, effect: Effect, *, secrets: Mapping[str, Any] = {}) -> Any:
@@ -61,10 +69,12 @@ def resolve(document: Document, state: State, effect: Effect, *, secrets: Mappin
     assert isinstance(call, Call)  # noqa: S101  # only calls open effects
     view = View(document, state.run_id, state.started, state.input, dict(state.frames), frame["context"], None)
     try:
-        extra = {"secrets": _allowed(document, secrets)} if "secrets" in call.arguments.names else {}
-        arguments = view.evaluate(call.arguments, frame, frame["input"], extra)
+        reads = call.input is not None or "secrets" in call.arguments.names
+        extra = {"secrets": _allowed(document, secrets)} if reads else {}
+        value = frame["input"] if call.input is None else view.evaluate(call.input, frame, frame["raw"], extra)
+        arguments = view.evaluate(call.arguments, frame, value, {**extra, "input": value})
         for path in call.uri_templates:
-            arguments = _put(arguments, path, _expand(_at(arguments, path), frame["input"]))
+            arguments = _put(arguments, path, _expand(_at(arguments, path), value))
     except faults.Fault as fault:
         raise fault.at(effect.reference) from None
     return arguments

@@ -225,7 +225,7 @@ class _Compiler:
             case "emit":
                 return Emit(self.parts.template(definition["emit"]["event"]["with"]))
             case "run":
-                return compile_run(definition["run"], self.definition["document"]["namespace"], self.parts)
+                return compile_run(definition, self.definition["document"]["namespace"], self.parts)
             case _:
                 return self._call(definition, reference)
 

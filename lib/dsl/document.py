@@ -87,7 +87,8 @@ class Call:
     """`uri_templates` are the paths inside the arguments whose text is a URI template.
 
     What is `remote` is done by somebody else, who has to be asked only once and may take for ever;
-    what is not `awaited` gives the task's input as its output.
+    what is not `awaited` gives the task's input as its output. `input` is the `input.from` that reads secrets,
+    which waits for the call: what it gives is seen by the arguments and never becomes part of the state.
     """
 
     function: str
@@ -95,6 +96,7 @@ class Call:
     uri_templates: tuple[tuple[str, ...], ...] = ()
     remote: bool = False
     awaited: bool = True
+    input: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)

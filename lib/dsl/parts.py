@@ -57,8 +57,15 @@ class Parts:
         """An `input`, `output` or `export`, whose expression is under this key."""
         if not part:
             return Transform()
-        schema = part.get("schema")
-        return Transform(None if schema is None else compile_schema(schema), self.optional(part.get(key)))
+        schema, template = part.get("schema"), self.optional(part.get(key))
+        if template is not None and "secrets" in template.names:
+            template = None  # the call's own business: see `secret_input`
+        return Transform(None if schema is None else compile_schema(schema), template)
+
+    def secret_input(self, task: Mapping[str, Any]) -> Template | None:
+        """The `input.from` of a call if it reads secrets: then it is evaluated when the call is made, not before."""
+        template = self.optional((task.get("input") or {}).get("from"))
+        return template if template is not None and "secrets" in template.names else None
 
     def retry(self, policy: Any) -> Retry | None:
         """A retry policy, or the one under `use` that it names."""

@@ -4,14 +4,14 @@ from collections.abc import Callable, Container
 from typing import Any
 
 from lib.dsl import limits, unsupported
-from lib.dsl.arguments import BUILT_IN
+from lib.dsl.arguments import BUILT_IN, sends
 from lib.dsl.call_checks import check_call
 from lib.dsl.checks import Checks
 from lib.dsl.components import check_error, check_retry
 from lib.dsl.event_checks import check_emit, check_listen
 from lib.dsl.event_models import EmitTask, Extension, ListenTask, RunTask
 from lib.dsl.expressions import escape
-from lib.dsl.flow_checks import TASK_FLOW, check_flow
+from lib.dsl.flow_checks import CALL_FLOW, TASK_FLOW, check_flow
 from lib.dsl.models import (
     CallTask,
     Case,
@@ -115,7 +115,7 @@ class TaskLists:
             return
         fits = self.findings.check(_MODELS[kind], task, pointer)
         self.checks.expression(task.get("if"), f"{pointer}/if", scope, TASK_INPUT)
-        check_flow(self.checks, task, pointer, scope, TASK_FLOW)
+        check_flow(self.checks, task, pointer, scope, CALL_FLOW if sends(task) else TASK_FLOW)
         seconds = self.checks.timeout(task.get("timeout"), f"{pointer}/timeout", scope, TASK)
         self._then(task.get("then"), f"{pointer}/then", targets)
         if not fits:
