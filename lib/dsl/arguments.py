@@ -19,8 +19,10 @@ ENDPOINTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "mcp": (("transport", "http", "endpoint"),),
 }
 AUTHORITIES = ("oauth2", "oidc")
-# The functions of the language itself, and those of the database tool: no other can have their names.
-BUILT_IN = frozenset({"a2a", "ask", "asyncapi", "embed", "grpc", "http", "mcp", "openapi", "recall", "remember", "sql"})
+# The functions of the language itself: no other can have their names.
+RESERVED = frozenset({"a2a", "asyncapi", "grpc", "http", "mcp", "openapi"})
+# With those of the database tool, which a document may have functions of its own instead of: it may be older than they.
+BUILT_IN = RESERVED | {"ask", "embed", "recall", "remember", "sql"}
 PROCESSES = ("script", "shell")
 VARIABLE = re.compile(r"\{([^{}]+)\}")
 

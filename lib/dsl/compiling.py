@@ -8,7 +8,7 @@ from typing import Any
 
 from lib import errors
 from lib.dsl import durations
-from lib.dsl.arguments import BUILT_IN, compile_call, compile_run
+from lib.dsl.arguments import RESERVED, compile_call, compile_run
 from lib.dsl.document import (
     EXTENDED,
     EXTENSION,
@@ -245,7 +245,7 @@ class _Compiler:
     def _call(self, definition: dict[str, Any], reference: str) -> Body:
         name = definition["call"]
         functions = self.parts.use.get("functions") or {}
-        if name in BUILT_IN or name not in functions:
+        if name in RESERVED or name not in functions:
             return compile_call(definition, self.parts)
         function = self._task(name, functions[name], f"{reference}/use/functions/{escape(name)}")
         return Invoke(self.parts.template(definition.get("with") or {}), _task_list([function]))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Container
 from typing import Any
 
 from lib.dsl import limits, unsupported
-from lib.dsl.arguments import BUILT_IN, sends
+from lib.dsl.arguments import RESERVED, sends
 from lib.dsl.call_checks import check_call
 from lib.dsl.checks import Checks
 from lib.dsl.components import check_error, check_retry
@@ -65,7 +65,7 @@ class TaskLists:
     def functions(self) -> None:
         """The tasks under `use.functions`, which see nothing of where they are called."""
         for name, place, task in self.checks.entries("functions"):
-            if name in BUILT_IN:
+            if name in RESERVED:
                 self.findings.add(place, f"`{name}` is a function of the language: choose another name")
             self._count(task, place, Scope(), [])
 
