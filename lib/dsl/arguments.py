@@ -9,7 +9,7 @@ from lib.dsl import faults
 from lib.dsl.document import Call, Document
 from lib.dsl.moves import Effect
 from lib.dsl.parts import Parts
-from lib.dsl.scope import View
+from lib.dsl.scope import NOTHING, View
 from lib.dsl.state import State
 
 # Where calls name another service: there, braces are URI templates and authentication may be a name.
@@ -24,6 +24,12 @@ RESERVED = frozenset({"a2a", "asyncapi", "grpc", "http", "mcp", "openapi"})
 # With those of the database tool, which a document may have functions of its own instead of: it may be older than they.
 BUILT_IN = RESERVED | {"ask", "embed", "recall", "remember", "sql"}
 PROCESSES = ("script", "shell")
+# Arguments that are words of the language, or a protocol's version: no expressions, however loosely one looks.
+WORDS: Mapping[str, frozenset[str]] = {
+    "mcp": frozenset({"protocolVersion"}),
+    "script": frozenset({"return"}),
+    "shell": frozenset({"return"}),
+}
 VARIABLE = re.compile(r"\{([^{}]+)\}")
 
 
@@ -45,7 +51,9 @@ def compile_call(definition: Mapping[str, Any], parts: Parts) -> Call:
         paths += [path, (*path, "uri"), *((*path, "authentication", scheme, "authority") for scheme in AUTHORITIES)]
     texts = ((path, _at(arguments, path)) for path in paths)
     templates = tuple(path for path, text in texts if isinstance(text, str) and not parts.is_live(text))
-    return Call(function, parts.template(arguments), templates, input=parts.secret_input(definition))
+    return Call(
+        function, parts.template(arguments, WORDS.get(function)), templates, input=parts.secret_input(definition)
+    )
 
 
 def compile_run(definition: Mapping[str, Any], namespace: str, parts: Parts) -> Call:
@@ -61,7 +69,9 @@ def compile_run(definition: Mapping[str, Any], namespace: str, parts: Parts) -> 
         return Call("workflow", parts.template(arguments), remote=True, awaited=awaited)
     process = next(name for name in PROCESSES if name in run)
     arguments = {**run[process], "return": run.get("return", "stdout"), "await": awaited}
-    return Call(process, parts.template(arguments), awaited=awaited, input=parts.secret_input(definition))
+    return Call(
+        process, parts.template(arguments, WORDS[process]), awaited=awaited, input=parts.secret_input(definition)
+    )
 
 
 def resolve(document: Document, state: State, effect: Effect, *, secrets: Mapping[str, Any] = {}) -> Any:
@@ -69,7 +79,9 @@ def resolve(document: Document, state: State, effect: Effect, *, secrets: Mappin
     frame = state.frames[effect.id]
     call = document.tasks[effect.reference].body
     assert isinstance(call, Call)  # noqa: S101  # only calls open effects
-    view = View(document, state.run_id, state.started, state.input, dict(state.frames), frame["context"], None)
+    if call.arguments.is_constant and not call.uri_templates and call.input is None:
+        return call.arguments.evaluate(None, NOTHING)
+    view = View(document, state, frame["context"])
     try:
         reads = call.input is not None or "secrets" in call.arguments.names
         extra = {"secrets": _allowed(document, secrets)} if reads else {}

@@ -1,6 +1,6 @@
 """What several kinds of tasks have in common, compiled: expressions, durations, transformations, retry policies."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from lib.dsl import durations, expressions, loose
@@ -16,9 +16,9 @@ class Parts:
         self.use: Mapping[str, Any] = definition.get("use") or {}
         self.loose = (definition.get("evaluate") or {}).get("mode") == "loose"
 
-    def template(self, value: Any) -> Template:
-        """A value with expressions inside."""
-        return loose.compile_template(value) if self.loose else expressions.compile_template(value)
+    def template(self, value: Any, words: Container[str] | None = None) -> Template:
+        """A value with expressions inside; loosely, too, the `words` among an object's properties are none."""
+        return loose.compile_template(value, words or ()) if self.loose else expressions.compile_template(value)
 
     def bare(self, value: Any) -> Template:
         """An expression, with or without `${ }`, or a value with expressions inside."""
@@ -53,10 +53,10 @@ class Parts:
             timeout = self.use["timeouts"][timeout]
         return None if timeout is None else self.duration(timeout["after"])
 
-    def transform(self, part: Mapping[str, Any] | None, key: str) -> Transform:
+    def transform(self, part: Mapping[str, Any] | None, key: str) -> Transform | None:
         """An `input`, `output` or `export`, whose expression is under this key."""
         if not part:
-            return Transform()
+            return None
         schema, template = part.get("schema"), self.optional(part.get(key))
         if template is not None and "secrets" in template.names:
             template = None  # the call's own business: see `secret_input`
