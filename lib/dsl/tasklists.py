@@ -182,7 +182,7 @@ class TaskLists:
         """Whether an effect can be waited for as long as its task's timeout says."""
         if seconds is not None and seconds > self.longest_effect_seconds:
             longest = f"{self.longest_effect_seconds:g}"
-            sentence = f"a call may take at most {longest} seconds here, but its timeout is {seconds:g}"
+            sentence = f"a call may take at most {longest} seconds here, but its timeout is {seconds:.15g}"
             self.findings.add(f"{pointer}/timeout", sentence)
 
     def _switch(self, items: Any, pointer: str, scope: Scope, targets: list[str]) -> None:

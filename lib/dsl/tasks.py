@@ -140,12 +140,9 @@ def _listen(work: Work, body: Consume, frame: Frame) -> Done | None:
 
 def _extended(work: Work, body: Extended, frame: Frame) -> Done | None:
     """Which extensions apply is decided once, on the input and about the task that they extend."""
-    try:
-        frame["applies"] = [
-            condition is None or work.holds(condition, frame, frame["raw"]) for condition in body.conditions
-        ]
-    except Fault as fault:
-        raise fault.at(work.task_of(frame).origin) from None
+    frame["applies"] = [
+        condition is None or work.holds(condition, frame, frame["raw"]) for condition in body.conditions
+    ]
     take_step(work, body, work.keep(frame), 0)
     return None
 
