@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,8 @@ COMMITS_PER_SECOND = 100
 BUSY_SECONDS = 10.0
 IDLE_SECONDS = 5.0
 SETTLE_SECONDS = 2.0
+OWN_QUERIES = 2  # of counting twice
+STORM = 250  # clients that connect at the same moment
 
 
 @dataclass
@@ -93,15 +95,15 @@ async def watch(instance: Instance, hand: Hand, clients: list[Client], run_ids: 
     warm, *others = clients
     await warm.open(instance.port)
     before, begin = resident(instance.pid), time.perf_counter()
-    for some in range(0, len(others), 50):
-        await asyncio.gather(*(client.open(instance.port) for client in others[some : some + 50]))
+    for some in range(0, len(others), STORM):
+        await asyncio.gather(*(client.open(instance.port) for client in others[some : some + STORM]))
     cost.opened_per_second = len(others) / (time.perf_counter() - begin)
     await asyncio.sleep(SETTLE_SECONDS)
     cost.kb_per_client = (resident(instance.pid) - before) / 1024 / len(others)
-    cost.idle_queries, _ = await during(instance, asyncio.sleep(IDLE_SECONDS))
+    cost.idle_queries, _ = await during(instance, asyncio.sleep(IDLE_SECONDS), [])
     committed: dict[tuple[UUID, int], float] = {}
-    queries, cost.busy_cpu_percent = await during(instance, keep_moving(hand, run_ids, committed))
-    cost.busy_queries = queries - len(committed) / BUSY_SECONDS
+    moving = keep_moving(hand, run_ids, committed)
+    cost.busy_queries, cost.busy_cpu_percent = await during(instance, moving, committed)
     await asyncio.sleep(SETTLE_SECONDS)
     delays = read_delays(clients, committed)
     cost.delivery_p50, cost.delivery_p99 = percentile(delays, 50), percentile(delays, 99)
@@ -111,11 +113,15 @@ async def watch(instance: Instance, hand: Hand, clients: list[Client], run_ids: 
 
 
 def read_delays(clients: list[Client], committed: dict[tuple[UUID, int], float]) -> list[float]:
-    """Milliseconds from the commit's answer to the frame that covers it, per client and commit."""
+    """Milliseconds from the commit's answer to the frame that covers it, per client and commit.
+
+    Of the first second none: until its first look the poller rests for up to a second, whenever that is.
+    """
     delays = []
+    busy_from = min(committed.values()) + 1
     for client in clients:
         for (run_id, seq), moment in committed.items():
-            if run_id == client.run_id:
+            if run_id == client.run_id and moment >= busy_from:
                 covering = min(got for got in client.arrived if got >= seq)
                 delays.append((client.arrived[covering] - moment) * 1000)
     return delays
@@ -132,12 +138,14 @@ async def keep_moving(hand: Hand, run_ids: list[UUID], committed: dict[tuple[UUI
         committed[run_id, bases[run_id]] = time.perf_counter()
 
 
-async def during(instance: Instance, work: Any) -> tuple[float, float]:
-    """Transactions per second of the database and CPU per cent of the function while this work is done."""
-    first, cpu, begin = await transactions(), cpu_seconds(instance.pid), time.perf_counter()
+async def during(instance: Instance, work: Any, committed: Collection[Any]) -> tuple[float, float]:
+    """Queries per second, without those that this work has committed, and CPU per cent of the function meanwhile."""
+    first, counted_from = await transactions(), time.perf_counter()
+    cpu, begin = cpu_seconds(instance.pid), time.perf_counter()
     await work
-    spent = time.perf_counter() - begin
-    return (await transactions() - first) / spent, (cpu_seconds(instance.pid) - cpu) / spent * 100
+    percent = (cpu_seconds(instance.pid) - cpu) / (time.perf_counter() - begin) * 100
+    queries = await transactions() - first - OWN_QUERIES - len(committed)
+    return queries / (time.perf_counter() - counted_from), percent
 
 
 async def transactions() -> int:
