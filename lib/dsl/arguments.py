@@ -1,9 +1,7 @@
 """The arguments of a call: prepared when the document is compiled, evaluated when the call is made."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from lib.dsl import faults
 from lib.dsl.document import Call, Document
@@ -11,6 +9,7 @@ from lib.dsl.moves import Effect
 from lib.dsl.parts import Parts
 from lib.dsl.scope import NOTHING, View
 from lib.dsl.state import State
+from lib.dsl.uri_templates import expand
 
 # Where calls name another service: there, braces are URI templates and authentication may be a name.
 ENDPOINTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -18,7 +17,12 @@ ENDPOINTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "openapi": (("document", "endpoint"), ()),
     "mcp": (("transport", "http", "endpoint"),),
 }
-AUTHORITIES = ("oauth2", "oidc")
+# And within an authentication.
+AUTHORITIES = (
+    ("oauth2", "authority"),
+    *(("oauth2", "endpoints", name) for name in ("token", "revocation", "introspection")),
+    ("oidc", "authority"),
+)
 # The functions of the language itself: no other can have their names.
 RESERVED = frozenset({"a2a", "asyncapi", "grpc", "http", "mcp", "openapi"})
 # With those of the database tool, which a document may have functions of its own instead of: it may be older than they.
@@ -30,7 +34,6 @@ WORDS: Mapping[str, frozenset[str]] = {
     "script": frozenset({"return"}),
     "shell": frozenset({"return"}),
 }
-VARIABLE = re.compile(r"\{([^{}]+)\}")
 
 
 def sends(task: Mapping[str, Any]) -> bool:
@@ -48,7 +51,7 @@ def compile_call(definition: Mapping[str, Any], parts: Parts) -> Call:
         owner = _at(arguments, path)
         if isinstance(owner, dict):
             arguments = _put(arguments, path, _authenticated(owner, parts.use))
-        paths += [path, (*path, "uri"), *((*path, "authentication", scheme, "authority") for scheme in AUTHORITIES)]
+        paths += [path, (*path, "uri"), *((*path, "authentication", *place) for place in AUTHORITIES)]
     texts = ((path, _at(arguments, path)) for path in paths)
     templates = tuple(path for path, text in texts if isinstance(text, str) and not parts.is_live(text))
     return Call(
@@ -88,7 +91,7 @@ def resolve(document: Document, state: State, effect: Effect, *, secrets: Mappin
         value = frame["input"] if call.input is None else view.evaluate(call.input, frame, frame["raw"], extra)
         arguments = view.evaluate(call.arguments, frame, value, {**extra, "input": value})
         for path in call.uri_templates:
-            arguments = _put(arguments, path, _expand(_at(arguments, path), value))
+            arguments = _put(arguments, path, expand(_at(arguments, path), value))
     except faults.Fault as fault:
         raise fault.at(effect.reference) from None
     return arguments
@@ -120,22 +123,6 @@ def _authenticated(endpoint: dict[str, Any], use: Mapping[str, Any]) -> dict[str
 
 def _quoted(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _expand(template: str, value: Any) -> str:
-    """RFC 6570 simple expansion with the top-level properties of the task's input."""
-
-    def text(match: re.Match[str]) -> str:
-        name = match.group(1)
-        found = value.get(name) if isinstance(value, dict) else None
-        if isinstance(found, (dict, list)):
-            raise faults.expression(f"'{name}' is not a text, number or boolean, so no URI can hold it")
-        if found is None:
-            return ""
-        plain = str(found).lower() if isinstance(found, bool) else str(found)
-        return quote(plain, safe="")
-
-    return VARIABLE.sub(text, template)
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:

@@ -25,7 +25,6 @@ from lib.dsl.document import (
     For,
     Fork,
     Invoke,
-    Raise,
     Schedule,
     Set,
     Switch,
@@ -222,7 +221,7 @@ class _Compiler:
             case "set":
                 return Set(self.parts.bare(definition["set"]))
             case "raise":
-                return self._raise(definition["raise"]["error"])
+                return self.parts.raised(definition["raise"]["error"])
             case "wait":
                 return Wait(self.parts.duration(definition["wait"]))
             case "emit":
@@ -278,9 +277,6 @@ class _Compiler:
     def _fork(self, fork: dict[str, Any], reference: str) -> Fork:
         branches = self._list(fork.get("branches") or [], f"{reference}/fork/branches")
         return Fork(branches, bool(fork.get("compete", False)))
-
-    def _raise(self, error: Any) -> Raise:
-        return Raise(self.parts.template(self.parts.use["errors"][error] if isinstance(error, str) else error))
 
     def _try(self, definition: dict[str, Any], reference: str) -> Try:
         before = set(self.tasks)

@@ -74,7 +74,10 @@ class Set:
 
 @dataclass(frozen=True, slots=True)
 class Raise:
+    """`templated`: the error's type is a URI template."""
+
     error: Template
+    templated: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from lib.dsl import durations, expressions, loose
-from lib.dsl.document import Duration, Retry, Transform
+from lib.dsl.document import Duration, Raise, Retry, Transform
 from lib.dsl.expressions import Template, is_expression
 from lib.dsl.schemas import compile_schema
 
@@ -66,6 +66,11 @@ class Parts:
         """The `input.from` of a call if it reads secrets: then it is evaluated when the call is made, not before."""
         template = self.optional((task.get("input") or {}).get("from"))
         return template if template is not None and "secrets" in template.names else None
+
+    def raised(self, error: Any) -> Raise:
+        """An error to raise, or the one under `use` that is named."""
+        error = self.use["errors"][error] if isinstance(error, str) else error
+        return Raise(self.template(error), templated=not self.is_live(error["type"]))
 
     def retry(self, policy: Any) -> Retry | None:
         """A retry policy, or the one under `use` that it names."""

@@ -24,6 +24,7 @@ from lib.dsl.document import (
 from lib.dsl.faults import Fault
 from lib.dsl.state import Frame
 from lib.dsl.transforms import micros
+from lib.dsl.uri_templates import expand
 from lib.dsl.work import Work
 
 # The child that a `for` lines up when its next iteration has not been agreed to yet.
@@ -81,7 +82,8 @@ def _switch(work: Work, body: Switch, frame: Frame) -> Done:
 
 
 def _raise(work: Work, body: Raise, frame: Frame) -> Done:
-    raise _fault(work.evaluate(body.error, frame, frame["input"]))
+    error = work.evaluate(body.error, frame, frame["input"])
+    raise _fault({**error, "type": expand(error["type"], frame["input"])} if body.templated else error)
 
 
 def _fault(error: Any) -> Fault:
