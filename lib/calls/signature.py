@@ -11,6 +11,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 
 from lib.calls.context import CallContext
+from lib.complaints import sum_up
 from lib.dsl import faults
 
 
@@ -39,8 +40,7 @@ class Signature:
         try:
             found = self._model.model_validate({} if arguments is None else arguments)
         except ValidationError as exc:
-            wrong = [f"{'.'.join(map(str, error['loc'])) or 'with'}: {error['msg']}" for error in exc.errors()]
-            raise faults.validation(f"The function '{self._name}' was called wrongly: {'; '.join(wrong)}") from None
+            raise faults.validation(f"The function '{self._name}' was called wrongly: {sum_up(exc)}") from None
         return {**vars(found), **dict.fromkeys(self._told, context)}
 
     def write(self, result: Any) -> Any:

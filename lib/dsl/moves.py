@@ -1,6 +1,6 @@
 """What goes into the machine and what comes out of it: effects, arrivals, events, outcomes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -55,10 +55,14 @@ type Arrival = Result | Failure | Received
 
 
 class Listen(NamedTuple):
-    """A task that waits for events; of other `types` than these it wants none (None: it may want any)."""
+    """A task that waits for events; of other `types` than these it wants none (None: it may want any).
+
+    Of a type in `sources` it wants none but those of the sources there.
+    """
 
     id: int
     types: tuple[str, ...] | None
+    sources: Mapping[str, Sequence[str]]
 
 
 class Event(NamedTuple):

@@ -134,6 +134,7 @@ def _listen(work: Work, body: Consume, frame: Frame) -> Done | None:
     work.pure = 0
     types = body.strategy.types
     frame.update(listening=True, types=None if types is None else list(types), queue=[], heard=[], busy=False, at=0)
+    frame["sources"] = body.strategy.sources
     frame["progress"] = strategies.begin(body.strategy)
     work.keep(frame)
     work.tell_run("correlation-started", task=frame["task"])
