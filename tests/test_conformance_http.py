@@ -1,11 +1,13 @@
-"""The specification's own conformance kit, run by a client over HTTP on the whole product.
+"""The specification's own conformance kit, and our own scenarios, run by a client over HTTP on the whole product.
 
 The documents are published as the kit writes them, but for one thing: where a call leaves for the internet
 (`https://petstore.swagger.io/…`, `https://httpbin.org/…`), it goes to a stand-in on loopback instead, which
 answers what those hosts would. What is expected is read by the same sentences as on the pure machine.
 """
 
+import asyncio
 import base64
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -20,7 +22,9 @@ from lib.dev.server import LocalPlatform
 from tests.conftest import Reach
 from tests.dsl.gherkin import Scenario
 from tests.dsl.play import Play
+from tests.dsl.scenario import contains
 from tests.dsl.test_conformance import PETSTORE, check, kit, read
+from tests.dsl.test_scenarios import ABOUT, SCENARIOS
 from tests.service import Request, Service
 
 pytestmark = pytest.mark.anyio
@@ -127,3 +131,42 @@ async def execute(http: httpx.AsyncClient, definition: str, body: dict[str, Any]
     history = (await http.get(f"{answer.headers['location']}/events", params={"limit": 100})).json()
     assert history["next"] is None
     return Watched(answer.json(), history["events"])
+
+
+# What needs no stand-in, no event, no time and no process, and does not tell the played run's clock or name.
+ELSEWHERE = re.compile(r'run-1|2024-01-01|"shell"|"script"')
+ALONE = [
+    case.values[0]
+    for case in SCENARIOS
+    if not case.values[0].keys() & {"answers", "events", "waits", "secrets"} and not case.values[0].get("seconds")
+    if not ELSEWHERE.search(json.dumps(case.values[0]))
+]
+AT_ONCE = 4
+
+
+@pytest.mark.usefixtures("configure")
+async def test_every_scenario_that_stands_alone_holds_over_http(http: httpx.AsyncClient):
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def hold(number: int, scenario: dict[str, Any]) -> None:
+        about = {**ABOUT, "name": f"alone-{number}"}
+        definition = {**scenario["definition"], "document": {**scenario["definition"].get("document", {}), **about}}
+        async with turns:
+            run = await execute(http, json.dumps(definition), {"input": scenario.get("input")})
+        compare(run, scenario)
+
+    assert len(ALONE) > 100
+    await asyncio.gather(*(hold(number, scenario) for number, scenario in enumerate(ALONE)))
+
+
+def compare(run: Watched, scenario: dict[str, Any]) -> None:
+    """Holds a finished run against what its scenario says; a number is written as it has to be read."""
+    name = scenario["name"]
+    if "fault" in scenario:
+        found = run.fault.to_json()
+        assert contains({**found, "type": found["type"].rpartition("/")[2]}, scenario["fault"]), (name, found)
+    else:
+        written = [json.dumps(value, sort_keys=True) for value in (run.output, scenario["output"])]
+        assert written[0] == written[1], name
+    if "order" in scenario:
+        assert run.order() == scenario["order"], name

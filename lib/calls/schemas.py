@@ -13,24 +13,11 @@ from typing import Any
 
 from lib import errors
 from lib.calls import publishing
+from lib.calls.walking import Path, object_of, owners, pointer
 from lib.dsl import faults, limits
-from lib.dsl.expressions import escape
 from lib.dsl.schemas import is_missing
 
 MOST_FETCHED = 20
-
-type Path = tuple[str | int, ...]
-
-# Where tasks stand, in whatever may hold some: the workflow, a task, an extension.
-_LISTS = (
-    ("do",),
-    ("try",),
-    ("catch", "do"),
-    ("fork", "branches"),
-    ("before",),
-    ("after",),
-    ("use", "extensions"),
-)
 
 
 async def pin(definition: Any) -> Any:
@@ -53,8 +40,10 @@ async def pin(definition: Any) -> Any:
             if size > limits.DOCUMENT_BYTES:  # few fetched texts at many places are much
                 raise faults.configuration(f"all schemas together have more than {limits.DOCUMENT_BYTES} bytes.")
         except faults.Fault as fault:
-            pointer = "".join(f"/{escape(str(step))}" for step in (*path, "resource"))
-            problem = {"pointer": pointer, "detail": f"the schema cannot be fetched: {fault.detail}"}
+            problem = {
+                "pointer": pointer((*path, "resource")),
+                "detail": f"the schema cannot be fetched: {fault.detail}",
+            }
             raise errors.InvalidDocument(errors=[problem]) from None
         reduce(getitem, path, pinned)["document"] = document
     return pinned
@@ -64,7 +53,7 @@ async def _fetch(definition: dict[str, Any], endpoint: Mapping[str, Any], *, kno
     """A schema and its size as JSON, if the document does not know too many already."""
     if known == MOST_FETCHED:
         raise faults.configuration(f"A document may have {MOST_FETCHED} schemas from elsewhere.")
-    found = await publishing.fetch(endpoint["uri"], endpoint.get("authentication"), _object(definition.get("use")))
+    found = await publishing.fetch(endpoint["uri"], endpoint.get("authentication"), object_of(definition.get("use")))
     if not isinstance(found, dict | bool):
         raise faults.configuration("what is there is no JSON Schema, an object.")
     return found, len(json.dumps(found))
@@ -72,43 +61,16 @@ async def _fetch(definition: dict[str, Any], endpoint: Mapping[str, Any], *, kno
 
 def _missing(definition: Any) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Where the schemas stand that have to be fetched, in the order of the document, and from which endpoint."""
-    waiting: list[tuple[Path, Any]] = [((), definition)]
-    while waiting:
-        path, owner = waiting.pop()
-        if not isinstance(owner, dict):
-            continue
+    for path, owner in owners(definition):
         for part in ("input", "output", "export"):
-            schema = _object(_object(owner.get(part)).get("schema"))
+            schema = object_of(object_of(owner.get(part)).get("schema"))
             if is_missing(schema) and (endpoint := _endpoint(schema["resource"])):
                 yield (*path, part, "schema"), endpoint
-        waiting += reversed(list(_inside(path, owner)))
 
 
 def _endpoint(resource: Any) -> Mapping[str, Any] | None:
     """The endpoint as an object, if it is one that can be asked without knowing any input."""
-    endpoint = _object(resource).get("endpoint")
-    endpoint = {"uri": endpoint} if isinstance(endpoint, str) else _object(endpoint)
+    endpoint = object_of(resource).get("endpoint")
+    endpoint = {"uri": endpoint} if isinstance(endpoint, str) else object_of(endpoint)
     uri = endpoint.get("uri")
     return endpoint if isinstance(uri, str) and "{" not in uri else None
-
-
-def _inside(path: Path, owner: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
-    """What may have data flow of its own within a workflow, a task or an extension."""
-    for steps in _LISTS:
-        items = _at(owner, steps)
-        for index, item in enumerate(items) if isinstance(items, list) else ():
-            for name, task in _object(item).items():
-                yield (*path, *steps, index, name), task
-    for name, task in _object(_at(owner, ("use", "functions"))).items():
-        yield (*path, "use", "functions", name), task
-    yield (*path, "foreach"), owner.get("foreach")
-
-
-def _at(value: Any, steps: tuple[str, ...]) -> Any:
-    for step in steps:
-        value = _object(value).get(step)
-    return value
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

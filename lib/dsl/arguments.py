@@ -1,9 +1,7 @@
 """The arguments of a call: prepared when the document is compiled, evaluated when the call is made."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from lib.dsl import faults
 from lib.dsl.document import Call, Document
@@ -11,6 +9,7 @@ from lib.dsl.moves import Effect
 from lib.dsl.parts import Parts
 from lib.dsl.scope import NOTHING, View
 from lib.dsl.state import State
+from lib.dsl.uri_templates import expand
 
 # Where calls name another service: there, braces are URI templates and authentication may be a name.
 ENDPOINTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -18,11 +17,30 @@ ENDPOINTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "openapi": (("document", "endpoint"), ()),
     "mcp": (("transport", "http", "endpoint"),),
 }
-AUTHORITIES = ("oauth2", "oidc")
-# The functions of the language itself, and those of the database tool: no other can have their names.
-BUILT_IN = frozenset({"a2a", "ask", "asyncapi", "embed", "grpc", "http", "mcp", "openapi", "recall", "remember", "sql"})
+# And within an authentication.
+AUTHORITIES = (
+    ("oauth2", "authority"),
+    *(("oauth2", "endpoints", name) for name in ("token", "revocation", "introspection")),
+    ("oidc", "authority"),
+)
+# The functions of the language itself: no other can have their names.
+RESERVED = frozenset({"a2a", "asyncapi", "grpc", "http", "mcp", "openapi"})
+# With those of the database tool, which a document may have functions of its own instead of: it may be older than they.
+BUILT_IN = RESERVED | {"ask", "embed", "recall", "remember", "sql"}
 PROCESSES = ("script", "shell")
-VARIABLE = re.compile(r"\{([^{}]+)\}")
+# Arguments that are words of the language, or a protocol's version: no expressions, however loosely one looks.
+WORDS: Mapping[str, frozenset[str]] = {
+    "mcp": frozenset({"protocolVersion"}),
+    "script": frozenset({"return"}),
+    "shell": frozenset({"return"}),
+}
+
+
+def sends(task: Mapping[str, Any]) -> bool:
+    """Whether a task's arguments go straight to a service or a process, so that its input may be made of secrets."""
+    run, function = task.get("run"), task.get("call")
+    process = isinstance(run, Mapping) and any(name in run for name in PROCESSES)
+    return process or (isinstance(function, str) and function in ENDPOINTS)
 
 
 def compile_call(definition: Mapping[str, Any], parts: Parts) -> Call:
@@ -33,17 +51,20 @@ def compile_call(definition: Mapping[str, Any], parts: Parts) -> Call:
         owner = _at(arguments, path)
         if isinstance(owner, dict):
             arguments = _put(arguments, path, _authenticated(owner, parts.use))
-        paths += [path, (*path, "uri"), *((*path, "authentication", scheme, "authority") for scheme in AUTHORITIES)]
+        paths += [path, (*path, "uri"), *((*path, "authentication", *place) for place in AUTHORITIES)]
     texts = ((path, _at(arguments, path)) for path in paths)
     templates = tuple(path for path, text in texts if isinstance(text, str) and not parts.is_live(text))
-    return Call(function, parts.template(arguments), templates)
+    return Call(
+        function, parts.template(arguments, WORDS.get(function)), templates, input=parts.secret_input(definition)
+    )
 
 
-def compile_run(run: Mapping[str, Any], namespace: str, parts: Parts) -> Call:
+def compile_run(definition: Mapping[str, Any], namespace: str, parts: Parts) -> Call:
     """The body of a task that runs another workflow, a script or a shell command.
 
     A workflow without its own input gets the task's; without a namespace it is of the same one as the caller.
     """
+    run = definition["run"]
     awaited = run.get("await", True)
     if "workflow" in run:
         defaults = {"namespace": namespace, "version": "latest", "input": "${ . }"}
@@ -51,7 +72,9 @@ def compile_run(run: Mapping[str, Any], namespace: str, parts: Parts) -> Call:
         return Call("workflow", parts.template(arguments), remote=True, awaited=awaited)
     process = next(name for name in PROCESSES if name in run)
     arguments = {**run[process], "return": run.get("return", "stdout"), "await": awaited}
-    return Call(process, parts.template(arguments), awaited=awaited)
+    return Call(
+        process, parts.template(arguments, WORDS[process]), awaited=awaited, input=parts.secret_input(definition)
+    )
 
 
 def resolve(document: Document, state: State, effect: Effect, *, secrets: Mapping[str, Any] = {}) -> Any:
@@ -59,14 +82,16 @@ def resolve(document: Document, state: State, effect: Effect, *, secrets: Mappin
     frame = state.frames[effect.id]
     call = document.tasks[effect.reference].body
     assert isinstance(call, Call)  # noqa: S101  # only calls open effects
-    if call.arguments.is_constant and not call.uri_templates:
+    if call.arguments.is_constant and not call.uri_templates and call.input is None:
         return call.arguments.evaluate(None, NOTHING)
     view = View(document, state, frame["context"])
     try:
-        extra = {"secrets": _allowed(document, secrets)} if "secrets" in call.arguments.names else {}
-        arguments = view.evaluate(call.arguments, frame, frame["input"], extra)
+        reads = call.input is not None or "secrets" in call.arguments.names
+        extra = {"secrets": _allowed(document, secrets)} if reads else {}
+        value = frame["input"] if call.input is None else view.evaluate(call.input, frame, frame["raw"], extra)
+        arguments = view.evaluate(call.arguments, frame, value, {**extra, "input": value})
         for path in call.uri_templates:
-            arguments = _put(arguments, path, _expand(_at(arguments, path), frame["input"]))
+            arguments = _put(arguments, path, expand(_at(arguments, path), value))
     except faults.Fault as fault:
         raise fault.at(effect.reference) from None
     return arguments
@@ -98,22 +123,6 @@ def _authenticated(endpoint: dict[str, Any], use: Mapping[str, Any]) -> dict[str
 
 def _quoted(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _expand(template: str, value: Any) -> str:
-    """RFC 6570 simple expansion with the top-level properties of the task's input."""
-
-    def text(match: re.Match[str]) -> str:
-        name = match.group(1)
-        found = value.get(name) if isinstance(value, dict) else None
-        if isinstance(found, (dict, list)):
-            raise faults.expression(f"'{name}' is not a text, number or boolean, so no URI can hold it")
-        if found is None:
-            return ""
-        plain = str(found).lower() if isinstance(found, bool) else str(found)
-        return quote(plain, safe="")
-
-    return VARIABLE.sub(text, template)
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Container
 from typing import Any
 
 from lib.dsl import unsupported
-from lib.dsl.arguments import BUILT_IN
+from lib.dsl.arguments import RESERVED
 from lib.dsl.call_models import McpArguments, OpenApiArguments
 from lib.dsl.checks import Checks
 from lib.dsl.endpoint_checks import check_authentication, check_endpoint
@@ -26,7 +26,7 @@ def check_call(checks: Checks, task: dict[str, Any], pointer: str, scope: Scope,
     """Whether calling the function is an effect; `functions` are those at hand beside the document's own."""
     name, arguments, place = task["call"], task.get("with", {}), f"{pointer}/with"
     own = list(checks.declared("functions"))
-    if name in own and name not in BUILT_IN:
+    if name in own and name not in RESERVED:
         checks.template(task.get("with"), place, scope, TASK)
         return False
     if check := _CALLS.get(name):

@@ -9,7 +9,7 @@ from typing import Any
 from lib import errors
 from lib.dsl import durations
 from lib.dsl.analysis import find_repeated, find_tried, is_timed
-from lib.dsl.arguments import BUILT_IN, compile_call, compile_run
+from lib.dsl.arguments import RESERVED, compile_call, compile_run
 from lib.dsl.document import (
     EXTENDED,
     EXTENSION,
@@ -25,7 +25,6 @@ from lib.dsl.document import (
     For,
     Fork,
     Invoke,
-    Raise,
     Schedule,
     Set,
     Switch,
@@ -222,13 +221,13 @@ class _Compiler:
             case "set":
                 return Set(self.parts.bare(definition["set"]))
             case "raise":
-                return self._raise(definition["raise"]["error"])
+                return self.parts.raised(definition["raise"]["error"])
             case "wait":
                 return Wait(self.parts.duration(definition["wait"]))
             case "emit":
                 return Emit(self.parts.template(definition["emit"]["event"]["with"]))
             case "run":
-                return compile_run(definition["run"], self.definition["document"]["namespace"], self.parts)
+                return compile_run(definition, self.definition["document"]["namespace"], self.parts)
             case _:
                 return self._call(definition, reference)
 
@@ -248,7 +247,7 @@ class _Compiler:
     def _call(self, definition: dict[str, Any], reference: str) -> Body:
         name = definition["call"]
         functions = self.parts.use.get("functions") or {}
-        if name in BUILT_IN or name not in functions:
+        if name in RESERVED or name not in functions:
             return compile_call(definition, self.parts)
         function = self._task(name, functions[name], f"{reference}/use/functions/{escape(name)}")
         return Invoke(self.parts.template(definition.get("with") or {}), _task_list([function]))
@@ -278,9 +277,6 @@ class _Compiler:
     def _fork(self, fork: dict[str, Any], reference: str) -> Fork:
         branches = self._list(fork.get("branches") or [], f"{reference}/fork/branches")
         return Fork(branches, bool(fork.get("compete", False)))
-
-    def _raise(self, error: Any) -> Raise:
-        return Raise(self.parts.template(self.parts.use["errors"][error] if isinstance(error, str) else error))
 
     def _try(self, definition: dict[str, Any], reference: str) -> Try:
         before = set(self.tasks)

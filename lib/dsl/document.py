@@ -34,6 +34,10 @@ class TaskList:
     tasks: tuple["Task", ...]
     positions: Mapping[str, int]
 
+    def target(self, then: str) -> int | None:
+        """Where a `then` leads in here; None: out of the list. `exit` and `end` do, also where a task is called so."""
+        return None if then in ("exit", "end") else self.positions.get(then)
+
 
 @dataclass(frozen=True, slots=True)
 class Do:
@@ -70,7 +74,10 @@ class Set:
 
 @dataclass(frozen=True, slots=True)
 class Raise:
+    """`templated`: the error's type is a URI template."""
+
     error: Template
+    templated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,8 @@ class Call:
     """`uri_templates` are the paths inside the arguments whose text is a URI template.
 
     What is `remote` is done by somebody else, who has to be asked only once and may take for ever;
-    what is not `awaited` gives the task's input as its output.
+    what is not `awaited` gives the task's input as its output. `input` is the `input.from` that reads secrets,
+    which waits for the call: what it gives is seen by the arguments and never becomes part of the state.
     """
 
     function: str
@@ -91,6 +99,7 @@ class Call:
     uri_templates: tuple[tuple[str, ...], ...] = ()
     remote: bool = False
     awaited: bool = True
+    input: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lib.dsl import limits
-from lib.dsl.arguments import BUILT_IN
+from lib.dsl.arguments import RESERVED
 from lib.dsl.document import EXTENDED, KINDS
 from lib.dsl.expressions import escape
 
@@ -77,7 +77,7 @@ class Expansion:
 
     def _task(self, task: Task, path: tuple[str, ...], *, extended: bool) -> Extent:
         parts = [self._list(items, path, extended=extended).under(section) for section, items in _inside(task)]
-        if task.get("call") in self.functions and task["call"] not in BUILT_IN:
+        if task.get("call") in self.functions and task["call"] not in RESERVED:
             section = f"/use/functions/{escape(task['call'])}"
             parts.append(self._function(task["call"], path, extended=extended).under(section))
         kind = next(kind for kind in KINDS if kind in task)

@@ -24,7 +24,7 @@ def step(work: Work, frame: Frame) -> None:
     work.pure += 1
     if work.pure > PURE_TASKS:
         limit = f"{PURE_TASKS:,} tasks ran without a single call or wait: this looks like an endless loop"
-        halt(work, frame, faults.runtime(limit).at(frame["task"]))
+        halt(work, frame, faults.runtime(limit).at(work.task_of(frame).origin))
         return
     child, value = frame["next"]
     body = work.task_of(frame).body
@@ -106,7 +106,7 @@ def settle(work: Work, frame: Frame, result: Done | Fault | None) -> None:
         if isinstance(result, Done):
             current, result = leave(work, current, result)
         else:
-            current, result = throw(work, current, result.at(current["task"]))
+            current, result = throw(work, current, result.at(work.task_of(current).origin))
 
 
 def _give_out(work: Work, frame: Frame, done: Done) -> Done | Fault:
@@ -144,7 +144,7 @@ def child_done(work: Work, frame: Frame, task: Task, done: Done) -> Done | Fault
     if isinstance(body, Extended):
         return _step_done(work, frame, body, done)
     siblings = children(work, frame)
-    following = siblings.positions[task.name] + 1 if then == "continue" else siblings.positions.get(then)
+    following = siblings.positions[task.name] + 1 if then == "continue" else siblings.target(then)
     if following is not None and following < len(siblings.tasks):
         go_on(work, frame, following, done.output)
         return None

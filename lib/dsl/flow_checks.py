@@ -11,6 +11,7 @@ from lib.dsl.visibility import Scope
 
 WORKFLOW_FLOW = {"input": visibility.WORKFLOW_INPUT, "output": visibility.WORKFLOW_OUTPUT}
 TASK_FLOW = {"input": visibility.TASK_INPUT, "output": visibility.TASK, "export": visibility.EXPORT}
+CALL_FLOW = {**TASK_FLOW, "input": visibility.CALL_INPUT}
 
 _FLOW: dict[str, type[Part]] = {"input": Input, "output": Output, "export": Export}
 _NO_INPUT = "is fetched at publishing, when there is no input: the URI must be given as it is"

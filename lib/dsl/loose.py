@@ -1,6 +1,6 @@
 """`evaluate.mode: loose`: any text is tried as an expression, and stays the text it is where that fails."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from lib.dsl import expressions
@@ -8,12 +8,20 @@ from lib.dsl.expressions import Expression, ExpressionSyntaxError, Template, is_
 from lib.dsl.faults import STANDARD, Fault
 
 
-def compile_template(value: Any, *, bare: bool = False) -> Template:
-    """Any JSON value whose texts are expressions, if they can be; what is in `${ }`, or `bare`, has to be one."""
+def compile_template(value: Any, words: Container[str] = ()) -> Template:
+    """Any JSON value whose texts are expressions, if they can be; what is in `${ }` has to be one.
+
+    What an object has under one of the `words` is itself.
+    """
     if isinstance(value, str):
-        return expressions.compile_template(value, bare=True) if bare or is_expression(value) else _text(value)
+        return expressions.compile_template(value) if is_expression(value) else _text(value)
     if isinstance(value, dict):
-        return _object({key: compile_template(child) for key, child in value.items()})
+        return _object(
+            {
+                key: expressions.compile_template(child) if key in words else compile_template(child)
+                for key, child in value.items()
+            }
+        )
     if isinstance(value, list):
         return _array([compile_template(child) for child in value])
     return expressions.compile_template(value)

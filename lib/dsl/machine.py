@@ -160,7 +160,7 @@ def _expire(work: Work, frame: Frame, timer: str) -> None:
             settle(work, frame, Done(frame["input"]))
         return
     if timer == "deadline":
-        late, allowed = frame, f"its timeout of {frame['timeout'] / 1_000_000:g} seconds"
+        late, allowed = frame, f"its timeout of {frame['timeout'] / 1_000_000:.15g} seconds"
     else:
         late, allowed = _child(work, frame), "the retry policy around it allows"
     fault = faults.timeout(f"The task took longer than {allowed}.").at(work.task_of(late).origin)

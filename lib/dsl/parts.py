@@ -1,10 +1,10 @@
 """What several kinds of tasks have in common, compiled: expressions, durations, transformations, retry policies."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from lib.dsl import durations, expressions, loose
-from lib.dsl.document import Duration, Retry, Transform
+from lib.dsl.document import Duration, Raise, Retry, Transform
 from lib.dsl.expressions import Template, is_expression
 from lib.dsl.schemas import compile_schema
 
@@ -16,9 +16,9 @@ class Parts:
         self.use: Mapping[str, Any] = definition.get("use") or {}
         self.loose = (definition.get("evaluate") or {}).get("mode") == "loose"
 
-    def template(self, value: Any) -> Template:
-        """A value with expressions inside."""
-        return loose.compile_template(value) if self.loose else expressions.compile_template(value)
+    def template(self, value: Any, words: Container[str] | None = None) -> Template:
+        """A value with expressions inside; loosely, too, the `words` among an object's properties are none."""
+        return loose.compile_template(value, words or ()) if self.loose else expressions.compile_template(value)
 
     def bare(self, value: Any) -> Template:
         """An expression, with or without `${ }`, or a value with expressions inside."""
@@ -57,8 +57,20 @@ class Parts:
         """An `input`, `output` or `export`, whose expression is under this key."""
         if not part:
             return None
-        schema = part.get("schema")
-        return Transform(None if schema is None else compile_schema(schema), self.optional(part.get(key)))
+        schema, template = part.get("schema"), self.optional(part.get(key))
+        if template is not None and "secrets" in template.names:
+            template = None  # the call's own business: see `secret_input`
+        return Transform(None if schema is None else compile_schema(schema), template)
+
+    def secret_input(self, task: Mapping[str, Any]) -> Template | None:
+        """The `input.from` of a call if it reads secrets: then it is evaluated when the call is made, not before."""
+        template = self.optional((task.get("input") or {}).get("from"))
+        return template if template is not None and "secrets" in template.names else None
+
+    def raised(self, error: Any) -> Raise:
+        """An error to raise, or the one under `use` that is named."""
+        error = self.use["errors"][error] if isinstance(error, str) else error
+        return Raise(self.template(error), templated=not self.is_live(error["type"]))
 
     def retry(self, policy: Any) -> Retry | None:
         """A retry policy, or the one under `use` that it names."""

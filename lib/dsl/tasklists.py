@@ -4,14 +4,14 @@ from collections.abc import Callable, Container
 from typing import Any
 
 from lib.dsl import limits, unsupported
-from lib.dsl.arguments import BUILT_IN
+from lib.dsl.arguments import RESERVED, sends
 from lib.dsl.call_checks import check_call
 from lib.dsl.checks import Checks
 from lib.dsl.components import check_error, check_retry
 from lib.dsl.event_checks import check_emit, check_listen
 from lib.dsl.event_models import EmitTask, Extension, ListenTask, RunTask
 from lib.dsl.expressions import escape
-from lib.dsl.flow_checks import TASK_FLOW, check_flow
+from lib.dsl.flow_checks import CALL_FLOW, TASK_FLOW, check_flow
 from lib.dsl.models import (
     CallTask,
     Case,
@@ -65,7 +65,7 @@ class TaskLists:
     def functions(self) -> None:
         """The tasks under `use.functions`, which see nothing of where they are called."""
         for name, place, task in self.checks.entries("functions"):
-            if name in BUILT_IN:
+            if name in RESERVED:
                 self.findings.add(place, f"`{name}` is a function of the language: choose another name")
             self._count(task, place, Scope(), [])
 
@@ -104,8 +104,6 @@ class TaskLists:
                 continue
             if any(name == other for other, _, _ in found):
                 self.findings.add(place, f"the name `{name}` is used twice in this list")
-            if name in DIRECTIVES:
-                self.findings.add(place, f"`{name}` is a directive of `then`: choose another name")
             if not name.strip():
                 self.findings.add(place, "the name is empty")
             found.append((name, place, value))
@@ -117,7 +115,7 @@ class TaskLists:
             return
         fits = self.findings.check(_MODELS[kind], task, pointer)
         self.checks.expression(task.get("if"), f"{pointer}/if", scope, TASK_INPUT)
-        check_flow(self.checks, task, pointer, scope, TASK_FLOW)
+        check_flow(self.checks, task, pointer, scope, CALL_FLOW if sends(task) else TASK_FLOW)
         seconds = self.checks.timeout(task.get("timeout"), f"{pointer}/timeout", scope, TASK)
         self._then(task.get("then"), f"{pointer}/then", targets)
         if not fits:
@@ -184,7 +182,7 @@ class TaskLists:
         """Whether an effect can be waited for as long as its task's timeout says."""
         if seconds is not None and seconds > self.longest_effect_seconds:
             longest = f"{self.longest_effect_seconds:g}"
-            sentence = f"a call may take at most {longest} seconds here, but its timeout is {seconds:g}"
+            sentence = f"a call may take at most {longest} seconds here, but its timeout is {seconds:.15g}"
             self.findings.add(f"{pointer}/timeout", sentence)
 
     def _switch(self, items: Any, pointer: str, scope: Scope, targets: list[str]) -> None:

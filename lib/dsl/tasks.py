@@ -24,6 +24,7 @@ from lib.dsl.document import (
 from lib.dsl.faults import Fault
 from lib.dsl.state import Frame
 from lib.dsl.transforms import micros
+from lib.dsl.uri_templates import expand
 from lib.dsl.work import Work
 
 # The child that a `for` lines up when its next iteration has not been agreed to yet.
@@ -81,7 +82,8 @@ def _switch(work: Work, body: Switch, frame: Frame) -> Done:
 
 
 def _raise(work: Work, body: Raise, frame: Frame) -> Done:
-    raise _fault(work.evaluate(body.error, frame, frame["input"]))
+    error = work.evaluate(body.error, frame, frame["input"])
+    raise _fault({**error, "type": expand(error["type"], frame["input"])} if body.templated else error)
 
 
 def _fault(error: Any) -> Fault:
@@ -141,12 +143,9 @@ def _listen(work: Work, body: Consume, frame: Frame) -> Done | None:
 
 def _extended(work: Work, body: Extended, frame: Frame) -> Done | None:
     """Which extensions apply is decided once, on the input and about the task that they extend."""
-    try:
-        frame["applies"] = [
-            condition is None or work.holds(condition, frame, frame["raw"]) for condition in body.conditions
-        ]
-    except Fault as fault:
-        raise fault.at(work.task_of(frame).origin) from None
+    frame["applies"] = [
+        condition is None or work.holds(condition, frame, frame["raw"]) for condition in body.conditions
+    ]
     take_step(work, body, work.keep(frame), 0)
     return None
 

@@ -14,6 +14,7 @@ TASK = TASK_INPUT | {"input", "authorization"}
 EXPORT = TASK | {"output"}
 # Secrets are resolved when a call is made, so that they are never part of a run's stored state.
 CALL = TASK | {"secrets"}
+CALL_INPUT = TASK_INPUT | {"secrets"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Scope:
         if name in arguments or name in self.variables:
             return None
         if name == "secrets":
-            return "`$secrets` can be read in the arguments of a call only"
+            return "`$secrets` can be read in the arguments of a call, and in what `input.from` makes for them, only"
         seen = ", ".join(f"${other}" for other in sorted(arguments | self.variables))
         if name in ARGUMENTS:
             return f"`${name}` is not available here; available: {seen}"

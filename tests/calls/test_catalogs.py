@@ -50,6 +50,14 @@ async def test_a_function_is_fetched_by_its_url_and_so_is_what_it_calls() -> Non
     assert dsl.compile_document(pinned)
 
 
+@pytest.mark.parametrize("name", ["set", "with", "input", "output"])
+async def test_a_function_is_fetched_also_for_a_task_that_is_named_like_a_property(name: str) -> None:
+    async with serve(lambda _: answer(200, LOG)) as server:
+        pinned = await catalogs.pin(document([{"d": {"do": [{name: {"call": f"{server.url}/f"}}]}}]))
+    assert list(pinned["use"]["functions"]) == [f"{server.url}/f"]
+    assert dsl.compile_document(pinned)
+
+
 async def test_a_catalog_is_asked_with_its_authentication(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKFLOW_SECRETS", json.dumps({"key": "s3same", "login": {"token": "t0ken"}}))
     settings.cache_clear()
@@ -115,10 +123,17 @@ async def test_a_function_that_cannot_be_had_is_a_problem_of_the_document(name: 
 
 async def test_what_only_looks_like_a_call_is_left_alone_and_endless_ones_end() -> None:
     data = document(
-        [{"a": {"set": {"call": "http://127.0.0.1/f.yaml"}}}, {"b": {"call": "http", "with": {"call": "a@b"}}}]
+        [
+            {"a": {"set": {"call": "http://127.0.0.1/f.yaml"}}},
+            {"b": {"call": "http", "with": {"call": "a@b"}, "metadata": {"call": "ann@x.test"}}},
+            {"c": {"set": "${ . }", "export": {"as": {"call": "a@b"}}}},
+        ]
     )
     assert await catalogs.pin(data) == data
     assert await catalogs.pin(["no document"]) == ["no document"]
+    for use in (None, [1], {"functions": [1]}, {"functions": None}):
+        wrong = one("a:1@b") | {"use": use}
+        assert await catalogs.pin(wrong) == wrong
 
     def endless(request: Received) -> bytes:
         return answer(200, f"call: http://{request.headers['host']}/x{request.target}")

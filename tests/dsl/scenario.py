@@ -4,7 +4,7 @@ input, secrets, events       what the run is given; events arrive one by one, wh
 answers                      in order: `to` (function and address), `sends` (arguments that must be among those
                              sent), and `gives` or `fails` (a status: a communication fault)
 output | fault | waits       how it ends: the exact output, properties of the fault, or still waiting
-context, emits, seconds      what `$context` holds, which events went out, how much time went by
+emits, seconds, order        which events went out, how much time went by, which tasks were started one after the other
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ from lib import dsl
 from lib.dsl import faults
 from tests.dsl.play import NOON, Play, event
 
-KEYS = {"input", "secrets", "events", "answers", "output", "fault", "waits", "emits", "seconds"}
+KEYS = {"input", "secrets", "events", "answers", "output", "fault", "waits", "emits", "seconds", "order"}
 
 
 def perform(document: dsl.Document, case: Mapping[str, Any]) -> None:
@@ -80,5 +80,7 @@ def _compare(run: Play, case: Mapping[str, Any]) -> None:
     if "emits" in case:
         assert len(run.emitted) == len(case["emits"])
         assert all(contains(*pair) for pair in zip(run.emitted, case["emits"], strict=True)), run.emitted
+    if "order" in case:
+        assert run.order() == case["order"]
     if "seconds" in case:
         assert (run.now - NOON).total_seconds() == case["seconds"]

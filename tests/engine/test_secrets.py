@@ -50,15 +50,17 @@ def assert_hidden(text: str) -> None:
         assert secret not in text
 
 
+@pytest.mark.parametrize("input", [{}, {"input": {"from": {"key": "${ $secrets.key }"}}}], ids=["body", "input"])
 @pytest.mark.parametrize("status", [200, 500])
-async def test_are_sent_and_never_stored_or_logged(start, secrets, reactor: Reactor, capsys, status: int):
+async def test_are_sent_and_never_stored_or_logged(start, secrets, reactor: Reactor, capsys, status: int, input: Any):
     def reply(request: Received) -> bytes:
         if status == 200:
             return json_answer('{"ok": true}')
         return answer(status, f"{request.headers['authorization']} {request.body.decode()} ann:{LOGIN['password']}")
 
     async with serve(reply) as server:
-        run_id = await start(document([{"send": post(server.url, key="${ $secrets.key }")}], use=USED))
+        send = post(server.url, key="${ .key }" if input else "${ $secrets.key }") | input
+        run_id = await start(document([{"send": send}], use=USED))
         await sweep_all(reactor, None)
     sent = server.received[0]
     assert json.loads(sent.body) == {"key": KEY}
