@@ -18,7 +18,7 @@ from tests.bench.sizes import Sizes
 
 MORE = """
 The defaults take about half an hour on two cores. More of it, a part at a time:
-  --only backlog --finished 10000000 --due 1000000    ten million finished runs, about MINUTES more and 20 GB of disk
+  --only backlog --finished 10000000 --due 1000000    ten million finished runs: some minutes, 12 GB of disk
   --only throughput --runs 10000 --patience 900       rounds that the slowest peer needs minutes for
   --only scale-out --processes 8 --scale-runs 20000   1, 2, 4 and 8 processes, with and without 5 ms of distance
   --only long-runs --long-tasks 1000000               a million effects in one run, an hour
@@ -37,12 +37,20 @@ def main() -> int:
     parser.add_argument(
         "--remember", action="store_true", help="with --short: write the ratios instead of judging them"
     )
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run (default: all)")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        metavar="PART",
+        default=list(PARTS),
+        help=f"of {', '.join(PARTS)} (default: all; with none the page is written anew)",
+    )
     parser.add_argument("--no-peers", action="store_true", help="install and run no peers")
     for name, default, what in Sizes.describe():
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=_count, default=default, metavar="N", help=f"{what} (default: {default})")
     options = parser.parse_args()
+    if unknown := set(options.only) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
     if options.short:
         with open_lab() as lab:
             return run_short(lab, remember=options.remember)

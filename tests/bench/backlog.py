@@ -54,6 +54,7 @@ def measure(lab: Lab, ours: Prepared, *, due: list[int], finished: int) -> list[
             if conn.execute(COUNT).fetchone() != (finished, wanted):
                 raise NotRun("there are not as many runs as there should be")
             conn.execute("vacuum (analyze) ratchet.runs, ratchet.run_payloads")
+            conn.execute("checkpoint")  # what is left of the filling is not written during the claims
             found.append(Claims(wanted, _time_claims(conn, 1), _time_claims(conn, 50)))
             say(f"  backlog: {wanted:,} due")
     return found

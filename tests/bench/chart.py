@@ -11,7 +11,7 @@ STYLE = f"font-family:system-ui,sans-serif;font-size:12px;fill:{INK}"
 
 @dataclass(frozen=True)
 class Panel:
-    """Bars under a title, in their order; `spreads` are drawn as lines from the least to the largest."""
+    """Bars under a title, in their order; `spreads`, of rounds, are drawn as lines from the slowest to the fastest."""
 
     title: str
     bars: Mapping[str, float]
@@ -43,7 +43,9 @@ def _draw_panel(panel: Panel, ours: str, ceiling: str, y: int) -> list[str]:
     reaches = {name: max([value, *panel.spreads.get(name, ())]) for name, value in panel.bars.items()}
     largest = max((reach for name, reach in reaches.items() if name != ceiling), default=0) or max(reaches.values())
     scale = (WIDTH - LEFT - RIGHT) / (largest or 1)
-    lines = [f'<text x="10" y="{y + 22}" font-weight="600">{escape(panel.title)}</text>']
+    title = f'<tspan font-weight="600">{escape(panel.title)}</tspan>'
+    legend = "; the lines: from the slowest round to the fastest" if panel.spreads else ""
+    lines = [f'<text x="10" y="{y + 22}">{title}{legend}</text>']
     for number, (name, value) in enumerate(panel.bars.items()):
         top = y + TOP + number * (BAR + GAP)
         color = OURS if name == ours else NOBODYS if name == ceiling else THEIRS

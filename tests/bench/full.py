@@ -30,8 +30,8 @@ def run_all(page: Page, sizes: Sizes, *, parts: Sequence[str], field: Sequence[C
             failures += 1
             say(f"  not run: {explain(error)}")
             page.keep_failure(part, f"{told}: {explain(error)}")
-        text = page.write(PARTS, RATCHET.name, BARE.name)
-    print(text)
+        page.write(PARTS, RATCHET.name, BARE.name)
+    print(page.write(PARTS, RATCHET.name, BARE.name))
     return failures
 
 

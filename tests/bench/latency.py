@@ -34,11 +34,12 @@ def measure(lab: Lab, prepared: Prepared, runs: int) -> dict[str, list[float]]:
         return dict(worker.ask("latency", runs=runs))
 
 
-def compare(lab: Lab, field: list[Prepared], *, runs: int, rounds: int) -> Rounds[dict[str, list[float]]]:
-    """Everybody, and ours over HTTP, round by round."""
+def compare(lab: Lab, field: list[Prepared], *, runs: int, rounds: int, http: bool) -> Rounds[dict[str, list[float]]]:
+    """Everybody, and if so wished ours over HTTP, round by round."""
     cases = {prepared.contender.name: lambda prepared=prepared: measure(lab, prepared, runs) for prepared in field}
-    ours = next(each for each in field if each.contender is RATCHET)
-    cases[OVER_HTTP] = lambda: over_http(lab, ours, runs)
+    if http:
+        ours = next(each for each in field if each.contender is RATCHET)
+        cases[OVER_HTTP] = lambda: over_http(lab, ours, runs)
     return interleave(rounds, cases, vital=[one.name for one in VITAL])
 
 

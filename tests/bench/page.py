@@ -58,20 +58,23 @@ class Page:
 
     def write(self, order: Iterable[str], ours: str, ceiling: str) -> str:
         """The page of all parts there are, in this order, and its chart; answers its text."""
+        text, chart = self.render(order, ours, ceiling)
+        (self._folder / "RESULTS.md").write_text(text)
+        (self._folder / "chart.svg").write_text(chart)
+        return text
+
+    def render(self, order: Iterable[str], ours: str, ceiling: str) -> tuple[str, str]:
+        """The text of the page, and its chart."""
         found = {part: self._load(part) for part in order}
         parts = [part for part in found.values() if part]
-        lines = ["# What the bench found\n", HOW_TO_READ]
-        if panels := [_panel(part, title) for part in parts for title in part.panels]:
-            lines.append("![Steps per second, latency and WAL](chart.svg)\n")
-            (self._folder / "chart.svg").write_text(draw(panels, ours, ceiling))
+        lines = ["# What the bench found\n", HOW_TO_READ, "![Steps per second, latency and WAL](chart.svg)\n"]
         lines.append(render_targets([target for part in parts for target in part.targets]).render())
-        lines += ["## Not run\n", *(f"- {line}" for line in _not_run(found)), ""]
+        lines += ["## Not run\n", *([f"- {line}" for line in _not_run(found)] or ["Nothing: all is here."]), ""]
         for part in parts:
             lines += [section.render() for section in part.sections]
             lines += [f"<sub>{part.told}</sub>\n"] if part.told else []
-        text = "\n".join(lines)
-        (self._folder / "RESULTS.md").write_text(text)
-        return text
+        panels = [_panel(part, title) for part in parts for title in part.panels]
+        return "\n".join(lines), draw(panels, ours, ceiling)
 
     def _read(self) -> dict[str, Any]:
         return dict(json.loads(self._kept.read_text())) if self._kept.exists() else {}

@@ -10,9 +10,9 @@ from tests.bench.peers.protocol import STEPS_PER_RUN
 from tests.bench.report import Section, Target, figure, spread, times
 from tests.bench.sizes import Sizes, up_to
 
-STEPS_PANEL = "Durable steps per second, one process (line: slowest to fastest round)"
-WAL_PANEL = "Bytes of WAL per step (less is better)"
-LATENCY_PANEL = "Milliseconds of one run of five steps, p50 (less is better)"
+STEPS_PANEL = "Durable steps per second, one process"
+WAL_PANEL = "WAL bytes per step (less is better)"
+LATENCY_PANEL = "p50 ms of one run of five steps (less is better)"
 ISSUED_CLIENTS = 5000
 THROUGHPUT_HEADER = (
     "contender",
@@ -76,7 +76,7 @@ def _draw_throughput(found: Mapping[str, list[throughput.Measured]], field: list
 
 def measure_latency(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:
     """Everybody, one run at a time, and ours over HTTP."""
-    rounds = latency.compare(lab, field, runs=sizes.latency_runs, rounds=sizes.rounds)
+    rounds = latency.compare(lab, field, runs=sizes.latency_runs, rounds=sizes.rounds, http=True)
     page.not_run += [f"{name}: {why}" for name, why in rounds.failed.items()]
     rows, medians = [], {}
     for name, several in rounds.found.items():
@@ -115,8 +115,8 @@ def measure_backlog(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) 
         for one in found
     ]
     note = (
-        f"Claims among {sizes.finished:,} finished runs: {backlog.CLAIMS} of each, taken back again; medians, least "
-        f"and largest. With nothing due (among {idle:,} finished runs) a claim takes {figure(middle(empty))} ms "
+        f"Claims among {sizes.finished:,} finished runs: {backlog.CLAIMS} of each, taken back again and so without a "
+        f"wait for the disk; medians, least and largest. With nothing due (among {idle:,} finished runs) a claim takes {figure(middle(empty))} ms "
         f"({spread(empty)}), and a whole sweep {figure(transactions)} transactions."
     )
     header = ("due runs", "claim of 1, ms", "least–largest", "claim of 50, ms", "least–largest")

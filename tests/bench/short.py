@@ -21,7 +21,7 @@ def measure(lab: Lab) -> dict[str, float]:
     field, _ = prepare_field(lab, [RATCHET, BARE], Sizes().patience)
     rounds = throughput.compare(lab, field, processes=1, runs=RUNS, rounds=ROUNDS)
     ours, bare = (throughput.medians(rounds.found[each.name]) for each in (RATCHET, BARE))
-    waits = latency.compare(lab, field, runs=LATENCY_RUNS, rounds=ROUNDS)
+    waits = latency.compare(lab, field, runs=LATENCY_RUNS, rounds=ROUNDS, http=False)
     ours_ms, bare_ms = (
         percentile([ms for one in waits.found[each.name] for ms in one["whole"]], 50) for each in (RATCHET, BARE)
     )
