@@ -20,7 +20,8 @@ INSTALL_SECONDS = 600
 class Contender:
     """A script that speaks the protocol; `unfinished` counts open runs in SQL (None: the process itself tells).
 
-    `packages` are installed for it, `npm` beside them; `counted` says whether its data is in our Postgres.
+    `packages` are installed for it, `npm` beside them; `counted` says whether its data is in our Postgres, `told`
+    what a reader of its figures has to know of how its script uses it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Contender:
     npm: tuple[str, ...] = ()
     shares: bool = True
     counted: bool = True
+    told: str = ""
 
     @property
     def ours(self) -> bool:
@@ -73,14 +75,12 @@ class Contender:
         (self.folder / "installed").touch()
 
     def version(self) -> str:
-        """Of its first package, as installed."""
-        if self.ours:
-            return "this commit"
+        """Of its first package, as installed, and how it is used."""
         code = "import sys, importlib.metadata as m; print(m.version(sys.argv[1]))"
         name = self.packages[0].partition("==")[0]
         python = str(self.folder / "venv" / "bin" / "python")
         found = subprocess.run([python, "-c", code, name], capture_output=True, text=True, check=False).stdout.strip()
-        return f"{name} {found}" + "".join(f", {package}" for package in self.npm)
+        return ", ".join([f"{name} {found}", *self.npm, self.told])
 
 
 RATCHET = Contender(
@@ -101,19 +101,22 @@ PEERS_OF_OURS = [
         "dbos_queue",
         "select count(*) from dbos.workflow_status where status in ('ENQUEUED', 'PENDING')",
         ("dbos==3.4.0",),
+        told="polls every 100 ms, a tenth of its default",
     ),
-    Contender("dbos direct", "dbos_direct", None, ("dbos==3.4.0",), shares=False),
+    Contender("dbos direct", "dbos_direct", None, ("dbos==3.4.0",), shares=False, told="10 runs at once, in threads"),
     Contender(
         "absurd",
         "absurd_worker",
         "select count(*) from absurd.t_bench where state not in ('completed', 'failed', 'cancelled')",
         ("absurd-sdk==0.5.1", "absurdctl==0.5.1", "psycopg[binary]==3.3.9"),
+        told="claims 10 tasks at a time, polls every 250 ms, its default",
     ),
     Contender(
         "procrastinate",
         "procrastinate_worker",
         "select count(*) from procrastinate_jobs where status in ('todo', 'doing')",
         ("procrastinate==3.10.0", "psycopg[binary]==3.3.9"),
+        told="10 jobs at once; a run is a chain of jobs that keep no results",
     ),
     Contender(
         "restate",
@@ -123,6 +126,7 @@ PEERS_OF_OURS = [
         ("@restatedev/restate-server@1.7.12",),
         shares=False,
         counted=False,
+        told="100 runs at once; its own server keeps the journal",
     ),
 ]
 

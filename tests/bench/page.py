@@ -15,8 +15,8 @@ HOW_TO_READ = """\
 Compare within a table only: contenders, clients and Postgres share the cores of one machine, and take turns on it.
 Rounds are interleaved, each on a fresh database; figures are medians, a range goes from the least round to the
 largest. Who fails in one round is left out and listed below. Nothing here was measured on Vercel, through a pooler
-or over a network, except where a table says so. `make bench` measures all of it again, `make bench ARGS=--help`
-tells how to measure more.
+or over a network, except where a table says so. How each peer is used is in its script in [peers](peers/).
+`make bench` measures all of it again, `make bench ARGS=--help` tells how to measure more.
 """
 
 
