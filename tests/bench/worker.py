@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ class Worker:
         self._log = log.open("ab")
         self._quiet_until = log.stat().st_size
         self._unread = b""
+        self._folder = tempfile.TemporaryDirectory(prefix="ratchet-bench-", ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
             command,
             bufsize=0,
@@ -32,7 +34,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._log,
             cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": url},
+            env={**os.environ, "DATABASE_URL": url, "TMPDIR": self._folder.name},
             start_new_session=True,  # what it starts ends with it
         )
 
@@ -91,6 +93,7 @@ class Worker:
         self._process.wait()
         self._process.stdout.close()
         self._log.close()
+        self._folder.cleanup()
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
