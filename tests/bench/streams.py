@@ -4,10 +4,10 @@ import asyncio
 import os
 import resource
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import cycle
 from uuid import UUID
 
 import psycopg
@@ -27,7 +27,8 @@ RUNS = 60
 COMMITS_PER_SECOND = 100
 BUSY_SECONDS = 10.0
 IDLE_SECONDS = 5.0
-SETTLE_SECONDS = 2.0
+# A backend that has nothing more to do tells what it did after ten seconds: the opening is not to count as idling.
+SETTLE_SECONDS = 11.0
 REPORT_SECONDS = 1.1
 DELIVERY_SECONDS = 30.0
 # Beside its clients' connections a process has files of its own.
@@ -78,9 +79,8 @@ class Client:
 
 @dataclass(frozen=True)
 class Watched:
-    """What a database and a function did from one moment on."""
+    """What a database and a function did while some work was done; the transactions are those of a little longer."""
 
-    began: float
     seconds: float
     transactions: int
     cpu_seconds: float
@@ -94,14 +94,15 @@ class Watcher:
     name: str
     pid: int
 
-    async def watch(self, seconds: float) -> Watched:
-        """For so long, and a little longer: a backend reports its counts at most once a second."""
+    async def watch(self, work: Awaitable[None]) -> Watched:
+        """While this is done; the transactions are those until REPORT_SECONDS after it."""
         first, cpu, began = await self._transactions(), cpu_seconds([self.pid]), time.perf_counter()
-        await asyncio.sleep(max(seconds - REPORT_SECONDS, 0))
-        last = await self._transactions()
-        return Watched(began, time.perf_counter() - began, last - first, cpu_seconds([self.pid]) - cpu)
+        await work
+        seconds, spent = time.perf_counter() - began, cpu_seconds([self.pid]) - cpu
+        return Watched(seconds, await self._transactions() - first, spent)
 
     async def _transactions(self) -> int:
+        await db.close()  # our own backends tell all they did when they end, and the function's within a second
         await asyncio.sleep(REPORT_SECONDS)
         query = "select xact_commit + xact_rollback from pg_stat_database where datname = %s"
         row = await (await self.conn.execute(query, (self.name,))).fetchone()
@@ -170,17 +171,14 @@ async def watch(instance: Instance, hand: Hand, clients: list[Client], run_ids: 
     cost.opened_per_second = len(others) / (time.perf_counter() - begin)
     await asyncio.sleep(SETTLE_SECONDS)
     cost.kb_per_client = (resident(instance.pid) - before) / 1024 / max(len(others), 1)
-    idle = await watcher.watch(IDLE_SECONDS)
-    cost.idle_queries = idle.transactions / idle.seconds
+    idle = await watcher.watch(asyncio.sleep(IDLE_SECONDS))
+    cost.idle_queries = idle.transactions / (idle.seconds + REPORT_SECONDS)
     committed: dict[tuple[UUID, int], float] = {}
-    stop = asyncio.Event()
-    moving = asyncio.create_task(keep_moving(hand, run_ids, committed, stop))
-    busy = await watcher.watch(BUSY_SECONDS)
-    stop.set()
-    last = await moving
-    commits = sum(busy.began <= moment < busy.began + busy.seconds for moment in committed.values())
-    cost.commits = commits / busy.seconds
-    cost.busy_queries = (busy.transactions - commits) / busy.seconds
+    last: dict[UUID, int] = dict.fromkeys(run_ids, 1)
+    busy = await watcher.watch(keep_moving(hand, last, committed))
+    cost.commits = len(committed) / busy.seconds
+    queries = busy.transactions - len(committed) - cost.idle_queries * REPORT_SECONDS
+    cost.busy_queries = queries / busy.seconds
     cost.busy_cpu_percent = busy.cpu_seconds / busy.seconds * 100
     await wait_until_told(clients, last)
     delays = read_delays(clients, committed)
@@ -210,20 +208,15 @@ def read_delays(clients: list[Client], committed: dict[tuple[UUID, int], float])
     return delays
 
 
-async def keep_moving(
-    hand: Hand, run_ids: list[UUID], committed: dict[tuple[UUID, int], float], stop: asyncio.Event
-) -> dict[UUID, int]:
-    """Commit one event at a time at a steady rate, run after run, until told to stop; answers each run's seq."""
-    bases = dict.fromkeys(run_ids, 1)
+async def keep_moving(hand: Hand, last: dict[UUID, int], committed: dict[tuple[UUID, int], float]) -> None:
+    """Commit one event at a time at a steady rate, run after run; `last` is each run's seq, before and after."""
     begin = time.perf_counter()
-    for number in count():
+    for number, run_id in enumerate(cycle(last)):
         await asyncio.sleep(begin + number / COMMITS_PER_SECOND - time.perf_counter())
-        if stop.is_set():
-            break
-        run_id = run_ids[number % len(run_ids)]
-        bases[run_id] = await hand.commit(run_id, bases[run_id])
-        committed[run_id, bases[run_id]] = time.perf_counter()
-    return bases
+        if time.perf_counter() - begin >= BUSY_SECONDS:
+            return
+        last[run_id] = await hand.commit(run_id, last[run_id])
+        committed[run_id, last[run_id]] = time.perf_counter()
 
 
 @asynccontextmanager
