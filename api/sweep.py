@@ -4,9 +4,10 @@ from lib import engine
 from lib.http import App, Request, Response, Route, answer, cron, deadline
 
 
-async def sweep(_: Request) -> Response:
+async def sweep(request: Request) -> Response:
     """What was done, counted."""
     report = await engine.sweep(deadline())
+    request.noted["claimed"] = report.claimed
     return answer(report.to_json())
 
 

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from lib.errors import NotConfigured
@@ -84,7 +84,7 @@ class Settings:
         found = {name: next((key for key in keys if key in self.secrets), None) for name, keys in spellings.items()}
         return {name: self.secrets[key] for name, key in found.items() if key is not None}
 
-    @property
+    @cached_property
     def longest_effect_seconds(self) -> float:
         """The longest timeout an effect may have and still fit one invocation with time to commit."""
         return self.max_duration_seconds - RESERVE_SECONDS

@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import args_row, class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from lib.config import settings
@@ -45,9 +45,13 @@ ERRORS = _errors_by_sqlstate(RatchetError)
 
 
 async def fetch[Row](query: LiteralString, params: Parameters, row: type[Row]) -> list[Row]:
-    """All rows of one statement as `row` objects; our own SQLSTATEs become their errors."""
+    """All rows of one statement as `row` objects, by name, or by position if that is what a `row` goes by.
+
+    Our own SQLSTATEs become their errors.
+    """
     async with connection() as conn:
-        cursor = await conn.cursor(row_factory=class_row(row)).execute(query, params)
+        factory = args_row(row) if issubclass(row, tuple) else class_row(row)
+        cursor = await conn.cursor(row_factory=factory).execute(query, params)
         return await cursor.fetchall()
 
 

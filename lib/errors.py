@@ -18,6 +18,7 @@ RatchetError 500
 │   ├── IdempotencyMismatch      WF422
 │   └── QueryRefused
 ├── TooManyRequests 429
+│   └── TooManyReads
 ├── NotSetUp 501
 ├── ModelFailed 502
 └── Unavailable 503
@@ -144,6 +145,10 @@ class TooManyRequests(RatchetError):
     """Too many requests: slow down."""
 
     status = 429
+
+
+class TooManyReads(TooManyRequests):
+    """This caller's slow reads have all the connections that one caller may have."""
 
 
 class NotSetUp(RatchetError):

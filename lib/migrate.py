@@ -15,7 +15,7 @@ import psycopg
 
 from lib.config import settings
 from lib.errors import NotConfigured, RatchetError, Unavailable
-from lib.store.tool import admit_writer
+from lib.store.tool import admit_writer, why_not_admitted
 
 SQL = Path(__file__).parent.parent / "sql"
 _LOCK = 7_245_388_012  # any fixed number: it only has to be the same in every release
@@ -130,6 +130,17 @@ async def why_no_vectors(url: str) -> str | None:
     return "this login may not create the extension pgvector" if found[1] else "pgvector is older than 0.5"
 
 
+async def say_who_writes(url: str, write_url: str) -> str:
+    """A sentence on whether steps that write are exactly once in this database, and if not, why."""
+    why = "DB_TOOL_WRITE_URL is not set"
+    if write_url:
+        async with await psycopg.AsyncConnection.connect(url, connect_timeout=5, prepare_threshold=None) as conn:
+            why = await why_not_admitted(conn, write_url) or ""
+    if why:
+        return f"the steps that write with `call: sql` are not made exactly once here, because {why}"
+    return "the database tool's write login commits its steps exactly once here"
+
+
 def render() -> str:
     """The whole schema as one SQL script, in the order in which it is applied."""
     parts = [f"-- {path.relative_to(SQL.parent)}\n{path.read_text()}" for path in table_files() + function_files()]
@@ -162,11 +173,13 @@ def main(arguments: list[str]) -> int:
             raise NotConfigured("Set DATABASE_URL to the connection string of your Postgres.")
         ran = asyncio.run(migrate(url, settings().database_tool.write_url))
         lack = asyncio.run(why_no_vectors(url))
+        writes = asyncio.run(say_who_writes(url, settings().database_tool.write_url))
     except (RatchetError, psycopg.Error) as exc:
         sys.stderr.write(f"migrate: {str(exc).strip()}\n")
         return 1
     done = ", ".join(ran) or "no new tables"
     sys.stdout.write(f"migrate: {done}; {len(function_files())} functions replaced.\n")
+    sys.stdout.write(f"migrate: {writes}.\n")
     if lack:
         sys.stderr.write(f"migrate: no documents and no embeddings, because {lack}; all else works.\n")
     return 0

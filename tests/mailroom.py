@@ -74,7 +74,7 @@ async def hold(run_id: UUID | None = None) -> Held:
 async def listener(*types: str | None) -> Held:
     """A run that waits for events of these types (None: of any)."""
     held = await hold()
-    await held.wait(listens=[(1, None if None in types else [type for type in types if type])])
+    await held.wait(listens=[(1, None if None in types else [type for type in types if type], {})])
     return held
 
 

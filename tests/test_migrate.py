@@ -23,11 +23,11 @@ def empty(server: Server) -> Iterator[str]:
     server.drop_database("empty")
 
 
-def run_migrate(root: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_migrate(root: Path, url: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "lib.migrate", *arguments],
         cwd=root,
-        env={**os.environ, "DATABASE_URL": url},
+        env={**os.environ, "DB_TOOL_WRITE_URL": "", "DATABASE_URL": url, **env},
         capture_output=True,
         text=True,
         timeout=60,
@@ -45,10 +45,31 @@ async def test_eight_at_once_are_one(empty: str):
 def test_says_what_it_did_and_again_that_there_was_nothing_to_do(root: Path, empty: str):
     first, second = run_migrate(root, empty), run_migrate(root, empty)
     functions = len(migrate.function_files())
-    assert first.stdout == (
-        f"migrate: {', '.join(path.stem for path in migrate.table_files())}; {functions} functions replaced.\n"
-    )
-    assert second.stdout == f"migrate: no new tables; {functions} functions replaced.\n"
+    tables = ", ".join(path.stem for path in migrate.table_files())
+    assert first.stdout.splitlines()[0] == f"migrate: {tables}; {functions} functions replaced."
+    assert second.stdout.splitlines()[0] == f"migrate: no new tables; {functions} functions replaced."
+
+
+def test_says_whether_steps_that_write_are_exactly_once(root: Path, server: Server, empty: str):
+    def said(write_url: str) -> str:
+        done = run_migrate(root, empty, DB_TOOL_WRITE_URL=write_url)
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+        assert "s3cret" not in done.stdout + done.stderr
+        return done.stdout.splitlines()[1]
+
+    with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
+        conn.execute("create role late_writer login noinherit password 's3cret'")
+    try:
+        no = "migrate: the steps that write with `call: sql` are not made exactly once here, because "
+        writer = make_conninfo(empty, user="late_writer", password="s3cret")
+        assert said("") == f"{no}DB_TOOL_WRITE_URL is not set."
+        assert said(writer) == "migrate: the database tool's write login commits its steps exactly once here."
+        assert said(make_conninfo(writer, dbname="x")) == f"{no}DB_TOOL_WRITE_URL leads to another database."
+        assert said(make_conninfo(writer, user="x")) == f"{no}the login of DB_TOOL_WRITE_URL does not exist here."
+    finally:
+        server.drop_database("empty")
+        with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
+            conn.execute("drop role late_writer")
 
 
 def test_a_dry_run_prints_sql_that_makes_the_same_schema_and_changes_nothing(root: Path, empty: str, template: str):

@@ -25,4 +25,5 @@ def __getattr__(name: str) -> Any:
     """One of the names above."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__} has no attribute {name}")
-    return getattr(import_module(_HOMES[name]), name)
+    found = globals()[name] = getattr(import_module(_HOMES[name]), name)  # found here from now on
+    return found

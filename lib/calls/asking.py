@@ -17,6 +17,7 @@ from lib.calls.audit import Tell
 from lib.calls.context import CallContext
 from lib.calls.failures import as_fault
 from lib.calls.queries import QueryRequest, judge_query, run_query
+from lib.complaints import sum_up
 from lib.dbtool import model, relevance
 from lib.dbtool.catalog import read_catalog
 from lib.dbtool.guard import Statement
@@ -152,8 +153,7 @@ async def call(arguments: Any, context: CallContext) -> Any:
     try:
         asked = Arguments.model_validate(arguments)
     except ValidationError as exc:
-        wrong = [f"{'.'.join(map(str, error['loc'])) or 'with'}: {error['msg']}" for error in exc.errors()]
-        raise faults.validation(f"`ask` was called wrongly: {'; '.join(wrong)}") from None
+        raise faults.validation(f"`ask` was called wrongly: {sum_up(exc)}") from None
     try:
         return await ask(
             Asked(

@@ -67,7 +67,7 @@ async def _begin(caller: str | None, origin: str, sql: str, tell: Tell | None) -
         return Record(begun.id, begun.now)
     statements, seconds = quota or (0, 0)
     raise TooManyRequests(
-        f"More than {statements} statements in {seconds} s: try again in {begun.wait_seconds} s.",
+        f"More statements than {statements} in {seconds} s: try again in {begun.wait_seconds} s.",
         retry_after=begun.wait_seconds,
     )
 

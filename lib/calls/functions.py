@@ -11,11 +11,14 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from lib.calls.context import CallContext
 from lib.dsl import faults
 from lib.dsl.arguments import BUILT_IN, PROCESSES
+
+if TYPE_CHECKING:
+    from lib.calls.signature import Signature
 
 FOLDER = "lib.functions"
 
@@ -30,48 +33,23 @@ class Function:
     run: Callable[..., Any]
 
     @cached_property
-    def hints(self) -> dict[str, Any]:
-        """What each parameter is annotated as."""
-        return get_type_hints(self.run, include_extras=True)
+    def signature(self) -> "Signature":
+        """What it takes and returns: looked at when it is first called."""
+        from lib.calls.signature import Signature
+
+        return Signature(self.name, self.run)
 
     @cached_property
-    def model(self) -> Any:
-        """The parameters as a pydantic model: built at the first call, as pydantic is not free to import."""
-        from pydantic import ConfigDict, create_model
-
-        fields: dict[str, Any] = {
-            parameter.name: (
-                self.hints.get(parameter.name, Any),
-                ... if parameter.default is parameter.empty else parameter.default,
-            )
-            for parameter in inspect.signature(self.run).parameters.values()
-            if self.hints.get(parameter.name) is not CallContext
-        }
-        return create_model(self.name, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **fields)
-
-    def read(self, arguments: Any, context: CallContext) -> dict[str, Any]:
-        """The parameters' values; raises a Fault that names what is wrong, never its value."""
-        from pydantic import ValidationError
-
-        try:
-            found = self.model.model_validate({} if arguments is None else arguments)
-        except ValidationError as exc:
-            wrong = [f"{'.'.join(map(str, error['loc'])) or 'with'}: {error['msg']}" for error in exc.errors()]
-            raise faults.validation(f"The function '{self.name}' was called wrongly: {'; '.join(wrong)}") from None
-        given = {name: getattr(found, name) for name in type(found).model_fields}
-        return given | {name: context for name, hint in self.hints.items() if hint is CallContext}
+    def is_async(self) -> bool:
+        """Whether it is a coroutine; one that is not gets a thread."""
+        return inspect.iscoroutinefunction(self.run)
 
     async def call(self, arguments: Any, context: CallContext) -> Any:
-        """What the function returns, as JSON; raises a Fault. One that is not async gets a thread."""
-        from pydantic_core import to_jsonable_python
-
-        values = self.read(arguments, context)
+        """What the function returns, as JSON; raises a Fault."""
+        values = self.signature.read(arguments, context)
         try:
-            if inspect.iscoroutinefunction(self.run):
-                result = await self.run(**values)
-            else:
-                result = await asyncio.to_thread(self.run, **values)
-            return to_jsonable_python(result)
+            result = await (self.run(**values) if self.is_async else asyncio.to_thread(self.run, **values))
+            return self.signature.write(result)
         except faults.Fault:
             raise
         except Exception as exc:

@@ -38,7 +38,7 @@ async def call(arguments: Any, context: CallContext) -> Any:
             return await settle(_perform(asked, context))
     except TimeoutError:
         host = asked.request.target.host
-        raise faults.timeout(f"'{host}' took longer than {context.timeout_seconds:g} seconds.") from None
+        raise faults.timeout(f"'{host}' took longer than {context.timeout_seconds:g} s.") from None
 
 
 async def _perform(asked: HttpCall, context: CallContext) -> Any:

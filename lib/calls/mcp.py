@@ -41,7 +41,7 @@ async def call(arguments: Any, context: CallContext) -> Any:
             await session.end()
             return result
     except TimeoutError:
-        raise faults.timeout(f"The MCP server took longer than {seconds:g} seconds.") from None
+        raise faults.timeout(f"The MCP server took longer than {seconds:g} s.") from None
 
 
 @dataclass

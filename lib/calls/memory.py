@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from lib import store
 from lib.calls.context import CallContext
 from lib.calls.failures import as_fault
+from lib.complaints import sum_up
 from lib.dbtool import model
 from lib.dsl import faults
 from lib.errors import RatchetError, Unprocessable
@@ -180,5 +181,4 @@ def _read[Model: BaseModel](shape: type[Model], arguments: Any, function: str) -
     try:
         return shape.model_validate(arguments)
     except ValidationError as exc:
-        wrong = [f"{'.'.join(map(str, error['loc'])) or 'with'}: {error['msg']}" for error in exc.errors()]
-        raise faults.validation(f"`{function}` was called wrongly: {'; '.join(wrong)}") from None
+        raise faults.validation(f"`{function}` was called wrongly: {sum_up(exc)}") from None

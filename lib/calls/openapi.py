@@ -26,7 +26,7 @@ async def call(arguments: Any, context: CallContext) -> Any:
             description = await descriptions.fetch(endpoint, context)
             return await http.call(to_http(description, arguments, url), context)
     except TimeoutError:
-        raise faults.timeout(f"'{name}' took longer than {context.timeout_seconds:g} seconds.") from None
+        raise faults.timeout(f"'{name}' took longer than {context.timeout_seconds:g} s.") from None
 
 
 def to_http(description: Mapping[str, Any], arguments: Mapping[str, Any], url: str) -> dict[str, Any]:

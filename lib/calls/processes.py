@@ -93,7 +93,7 @@ async def _wait(group: Group, folder: Folder, program: Program, context: CallCon
         async with asyncio.timeout(context.timeout_seconds):
             await group.end()
     except TimeoutError:
-        raise faults.timeout(f"The process took longer than {context.timeout_seconds:g} seconds.") from None
+        raise faults.timeout(f"The process took longer than {context.timeout_seconds:g} s.") from None
     finally:
         await _clean_up(group, folder)
     if group.too_loud:

@@ -8,11 +8,12 @@ from typing import Any
 
 from lib import store
 from lib.calls.audit import Record, Tell, recorded
+from lib.calls.shares import place_to_read
 from lib.config import settings
 from lib.dbtool import confirmations, dry_run, reading, writing
 from lib.dbtool.catalog import read_catalog
 from lib.dbtool.guard import Statement, judge
-from lib.dbtool.refusals import CODES, refused, stale
+from lib.dbtool.refusals import CODES, miscounted, refused, stale
 from lib.errors import Forbidden, QueryRefused, Unavailable, Unprocessable
 from lib.store.values import rfc3339
 
@@ -22,8 +23,8 @@ class QueryRequest:
     """What is asked, and by whom.
 
     `params` are JSON values for `$1`, `$2` …; `max_rows`, of a read, is None for as many as the settings allow.
-    `caller_name` is whose quota, record and confirm tokens these are. `origin` is for the record: `http`, `ask` or a
-    step as `<run>:<reference>`. `seconds` is what the asker has left; the settings may allow less.
+    `caller_name` is whose quota, record, places and confirm tokens these are. `origin` is for the record: `http`,
+    `ask` or a step as `<run>:<reference>`. `seconds` is what the asker has left; the settings may allow less.
     """
 
     sql: str
@@ -40,7 +41,8 @@ class QueryRequest:
 async def run_query(request: QueryRequest, tell: Tell | None = None) -> dict[str, Any]:
     """The contract's answer to a read, a dry run or a confirmed write; `tell` learns what is left of the quota.
 
-    Raises QueryRefused, QueryFailed, ConfirmationStale, Forbidden, TooManyRequests, NotSetUp, Unavailable.
+    Raises QueryRefused, QueryFailed, ConfirmationStale, Forbidden, TooManyRequests, TooManyReads, NotSetUp,
+    Unavailable.
     """
     seconds = _seconds(request)
     most = settings().database_tool.max_rows
@@ -69,8 +71,7 @@ async def judge_query(sql: str, params: Sequence[Any]) -> Statement:
             raise
         statement = await asyncio.to_thread(judge, sql, await read_catalog(fresh=True))
     if len(params) != statement.parameters:
-        detail = f"The statement takes {statement.parameters} parameters, but {len(params)} were sent."
-        raise refused("parameters", detail=detail)
+        raise refused("parameters", detail=f"The statement {miscounted(statement.parameters, len(params))}.")
     return statement
 
 
@@ -86,7 +87,9 @@ async def _read(
 ) -> dict[str, Any]:
     if request.confirm is not None:
         raise refused("confirm_unused", detail="A read is not confirmed.")
-    found = await reading.read(statement, request.params, max_rows=max_rows, seconds=seconds)
+    async with place_to_read(request.caller_name, seconds) as waited:
+        left = min(seconds, request.seconds - waited)
+        found = await reading.read(statement, request.params, max_rows=max_rows, seconds=left)
     record.rows = found.row_count
     return {
         "kind": "read",
@@ -121,6 +124,7 @@ async def _dry_run(statement: Statement, request: QueryRequest, record: Record, 
         "constraints": found.constraints,
         "cascades": found.cascades,
         "warnings": found.warnings,
+        "warning_codes": found.warning_codes,
         "confirm": token,
         "expires_at": rfc3339(confirmation.expires_at),
         "ms": found.ms,

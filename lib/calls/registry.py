@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from lib.calls.context import CallContext
+from lib.calls.functions import find
 from lib.dsl import faults
 
 type Call = Callable[[Any, CallContext], Awaitable[Any]]
@@ -27,23 +28,19 @@ _FUNCTIONS: Mapping[str, tuple[str, str]] = {
 
 async def run(function: str, arguments: Any, context: CallContext) -> Any:
     """Do what `function` does with these arguments (the task's `with`, evaluated); raises a Fault."""
-    call = _built_in(function) or _own(function)
+    call = _built_in(function) if function in _FUNCTIONS else _own(function)
     if call is None:
         raise faults.configuration(f"There is no function named '{function}'.")
     return await call(arguments, context)
 
 
-def _built_in(function: str) -> Call | None:
-    if function not in _FUNCTIONS:
-        return None
+def _built_in(function: str) -> Call:
     module, name = _FUNCTIONS[function]
     call: Call = getattr(import_module(module), name)
     return call
 
 
 def _own(function: str) -> Call | None:
-    from lib.calls.functions import find
-
     found = find(function)
     return found.call if found else None
 

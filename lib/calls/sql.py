@@ -7,7 +7,6 @@ at once and, like every effect, may be made again if nobody lived to tell of it.
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from lib.calls.audit import Record, recorded
 from lib.calls.context import CallContext
 from lib.calls.failures import as_fault
 from lib.calls.queries import judge_query
+from lib.calls.shares import reading_places
 from lib.config import settings
 from lib.db import Connection
 from lib.dbtool.failures import too_slow
@@ -37,12 +37,13 @@ _STOPPED = "57014"
 # Which logins may commit steps changes when somebody runs the migration.
 _ASK_AGAIN_SECONDS = 60.0
 
+# Whose reads these are, among the callers of the database tool: their names are hashes.
+_STEPS = "steps"
+
 _KNOWN = frozenset({"sql", "params", "confirm", "maxRows"})
 
-type _Line = defaultdict[str, asyncio.Semaphore]
-
 _shared: dict[tuple[str, str], tuple[bool, float]] = {}
-_lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = WeakKeyDictionary()
+_writing: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ async def call(arguments: Any, context: CallContext) -> Any:
             record = await ending.enter_async_context(recorded(None, origin, asked.sql))
             statement = await judge_query(asked.sql, asked.params)
             record.kind, record.statement = statement.kind, statement.whole
-            await ending.enter_async_context(_line()[statement.kind])
+            await ending.enter_async_context(_line(statement))
             if statement.changes and not asked.confirmed:
                 raise errors.Forbidden(
                     "A statement that writes needs `confirm: true` in the document.", code="confirm_required"
@@ -107,10 +108,11 @@ async def call(arguments: Any, context: CallContext) -> Any:
         raise _as_fault(exc) from None
 
 
-def _line() -> _Line:
+def _line(statement: Statement) -> asyncio.Semaphore:
     """Where statements wait for a connection, for as long as their task may take: a pool gives up much sooner."""
-    loop = asyncio.get_running_loop()
-    return _lines.setdefault(loop, defaultdict(lambda: asyncio.Semaphore(settings().max_connections)))
+    if statement.kind == "read":
+        return reading_places(_STEPS)
+    return _writing.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(settings().max_connections))
 
 
 async def _read(statement: Statement, asked: Asked, record: Record, seconds: float) -> dict[str, Any]:

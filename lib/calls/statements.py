@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lib import errors
+from lib.dbtool.refusals import miscounted
 from lib.dsl import Document
 from lib.dsl.document import Call
 from lib.dsl.parts import Parts
@@ -85,7 +86,7 @@ def _miscounted(task: Asking, statement: "Statement") -> str | None:
     params = task.arguments.get("params", [])
     if not isinstance(params, list) or len(params) == statement.parameters:
         return None
-    return f"the statement takes {statement.parameters} parameters, but is given {len(params)}"
+    return f"the statement {miscounted(statement.parameters, len(params))}"
 
 
 def _pointer(reference: str) -> str:

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lib.dbtool.catalog import read_catalog
 from lib.dbtool.changing import Change, change
@@ -29,6 +29,19 @@ _PLAN_CHARACTERS = 200_000
 _A_FEW_ROWS = 2  # that the one row of a table is changed is no news
 _MERGE_RETURNS_SINCE = 170000
 
+# Stable words for what is warned of, for programs that decide by them.
+type WarningCode = Literal[
+    "every_row",
+    "rows_not_in_source",
+    "before_not_shown",
+    "not_all_shown",
+    "sequence_moves_on",
+    "triggers_ran",
+    "rows_of_others_follow",
+    "rules_apply",
+]
+type _Warning = tuple[WarningCode, str]
+
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
@@ -36,7 +49,7 @@ class DryRun:
 
     `before` are the first 20 rows that it changes, as objects, values cut; `after` those that it answers or, without
     RETURNING, the changed rows as they are then. `plan` is {"total_cost", "rows", "tree"}. `triggers`, `constraints`
-    and `cascades` are those of the table that the statement names.
+    and `cascades` are those of the table that the statement names. `warning_codes` are those of the `warnings`, each.
     """
 
     affected_rows: int
@@ -47,6 +60,7 @@ class DryRun:
     constraints: list[dict[str, Any]]
     cascades: list[dict[str, Any]]
     warnings: list[str]
+    warning_codes: list[WarningCode]
     ms: int
 
 
@@ -69,6 +83,7 @@ async def dry_run(statement: "Statement", parameters: Sequence[Any], *, seconds:
         await run(conn, "set constraints all immediate")
     deleted = statement.command == "delete" and not described.shape.names
     before_rows = before.rows if before else done.rows if deleted else []
+    warned = [*_warnings_of_reach(statement, spares), *_warnings(statement, parts, facts, before, done)]
     return DryRun(
         affected_rows=done.affected_rows,
         before=_objects(facts.columns.names, before_rows),
@@ -77,10 +92,8 @@ async def dry_run(statement: "Statement", parameters: Sequence[Any], *, seconds:
         triggers=facts.triggers,
         constraints=facts.constraints,
         cascades=facts.cascades,
-        warnings=[
-            *_warnings_of_reach(statement, spares),
-            *_warnings(statement, parts, facts, before, done),
-        ],
+        warnings=[sentence for _, sentence in warned],
+        warning_codes=[code for code, _ in warned],
         ms=since(began),
     )
 
@@ -119,15 +132,16 @@ async def _spares_a_row(
     return int(left or 0) >= most
 
 
-def _warnings_of_reach(statement: "Statement", spares: bool) -> Iterator[str]:
+def _warnings_of_reach(statement: "Statement", spares: bool) -> Iterator[_Warning]:
     """What comes before all else: that a write reaches further than its words may say."""
     if not spares:
-        yield f"Every row of the table is {'deleted' if statement.command == 'delete' else 'changed'}."
+        yield "every_row", f"Every row of the table is {'deleted' if statement.command == 'delete' else 'changed'}."
     if any(
         [token.value for token in statement.tokens[place : place + 3]] == ["matched", "by", "source"]
         for place in range(len(statement.tokens))
     ):
-        yield "Rows that the source does not name are changed or deleted as well (WHEN NOT MATCHED BY SOURCE)."
+        sentence = "Rows that the source does not name are changed or deleted as well (WHEN NOT MATCHED BY SOURCE)."
+        yield "rows_not_in_source", sentence
 
 
 def _shown(
@@ -144,21 +158,25 @@ def _objects(names: Sequence[str], rows: list[list[Any]]) -> list[dict[str, Any]
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _warnings(statement: "Statement", parts: Parts, facts: Facts, before: Answer | None, done: Change) -> Iterator[str]:
+def _warnings(
+    statement: "Statement", parts: Parts, facts: Facts, before: Answer | None, done: Change
+) -> Iterator[_Warning]:
     """What a reader of the dry run should know and would not guess."""
     replaces = statement.command == "insert" and find_clause(statement.tokens, "conflict", parts.main) is not None
     if before is None and (replaces or statement.command in ("update", "merge", "select")):
-        yield "The rows before the change cannot be shown for this statement."
+        yield "before_not_shown", "The rows before the change cannot be shown for this statement."
     if (before and before.truncated) or done.truncated:
-        yield f"Not all rows and values are shown: at most {ROWS} rows, {CHARACTERS:,} characters each."
+        sentence = f"Not all rows and values are shown: at most {ROWS} rows, {CHARACTERS:,} characters each."
+        yield "not_all_shown", sentence
     defaults = statement.command != "update" or any(token.text.lower() == "default" for token in statement.tokens)
     for name in facts.sequences if defaults else ():
-        yield f"Values taken from the sequence {name} are not given back by the roll-back."
+        yield "sequence_moves_on", f"Values taken from the sequence {name} are not given back by the roll-back."
     if facts.triggers:
-        yield "Triggers ran too: what they do outside this database is not undone."
+        yield "triggers_ran", "Triggers ran too: what they do outside this database is not undone."
     for each in facts.cascades:
         for event in ("delete", "update"):
             if each.get(f"on_{event}") in ("cascade", "set null", "set default"):
-                yield f"Rows of {each['table']} follow on {event} ({each[f'on_{event}']}) and are not counted."
+                sentence = f"Rows of {each['table']} follow on {event} ({each[f'on_{event}']}) and are not counted."
+                yield "rows_of_others_follow", sentence
     if facts.rules:
-        yield "The table has rewrite rules: the statement does what they say."
+        yield "rules_apply", "The table has rewrite rules: the statement does what they say."

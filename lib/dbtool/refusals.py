@@ -135,3 +135,8 @@ def stale(code: str, detail: str | None = None) -> ConfirmationStale:
     """What has become of a confirmation that was good once; `detail` replaces the sentence of its code."""
     reason = CODES[code]
     return ConfirmationStale(detail or reason.sentence, code=code, allowed=reason.allowed)
+
+
+def miscounted(taken: int, sent: int) -> str:
+    """What to say of a statement that is sent with another number of parameters than it takes: `takes …`."""
+    return f"takes {taken} parameter{'' if taken == 1 else 's'}, not {sent}"

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg import postgres
 
 from lib.dbtool.logins import Connection
-from lib.dbtool.refusals import refused
+from lib.dbtool.refusals import miscounted, refused
 from lib.dbtool.wire import cells, run
 from lib.json_text import MAX_DEPTH, is_deeper_than
 
@@ -148,9 +148,7 @@ def _array(text: str, element: int) -> Any:
 def encode(parameters: Sequence[Any], types: Sequence[Type]) -> list[bytes | None]:
     """JSON values as the server reads them for the types it has inferred; raises QueryRefused for what is no text."""
     if len(parameters) != len(types):
-        raise refused(
-            "parameters", detail=f"The statement takes {len(types)} parameters and {len(parameters)} were sent."
-        )
+        raise refused("parameters", detail=f"The statement {miscounted(len(types), len(parameters))}.")
     texts = [_parameter(value, kind) for value, kind in zip(parameters, types, strict=True)]
     try:
         encoded = [None if text is None else text.encode() for text in texts]

@@ -79,8 +79,8 @@ async def write(
         if expected_rows is not None and opened.affected_rows != expected_rows:
             raise stale(
                 "rows_changed",
-                f"The statement would now change {opened.affected_rows} rows, and its dry run said {expected_rows}:"
-                " nothing was changed.",
+                f"The statement would now change another number of rows ({opened.affected_rows}) than its dry run said"
+                f" ({expected_rows}): nothing was changed.",
             )
         await opened.commit()
     finally:

@@ -69,10 +69,13 @@ class Instance:
         writer.close()
 
     def kill(self) -> None:
-        """SIGKILL: what the platform does at the end of maxDuration."""
+        """SIGKILL to it and to all that it has started: what the platform does at the end of maxDuration.
+
+        A helper that lived on would hold its output open, and whoever reads that to the end would wait for ever.
+        """
         self._killed = True
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def settle(self) -> None:
         """After a broken connection: see whether the process is ending, so that nobody else is sent there."""

@@ -46,8 +46,8 @@ class Terminal:
         self._drawn = len(lines)
 
     def log(self, source: str, line: str) -> None:
-        """One line that somebody else wrote, with the time and whose it is."""
-        if line.strip():
+        """One line that somebody else wrote, with the time and whose it is; not that the cron has found nothing due."""
+        if line.strip() and not _is_idle(line):
             self.say(self.describe_log(source, line))
 
     def describe_log(self, source: str, line: str) -> str:
@@ -57,10 +57,8 @@ class Terminal:
 
     def _translate(self, line: str) -> str:
         """Our functions log JSON: a request reads like one, anything else as its name and its fields."""
-        try:
-            fields: dict[str, Any] = json.loads(line)
-            event = fields.pop("event")
-        except (ValueError, KeyError, AttributeError, TypeError):
+        event, fields = _read(line)
+        if event is None:
             return line
         if event == "request":
             return self._translate_request(fields)
@@ -76,6 +74,24 @@ class Terminal:
         rest = " ".join(f"{name}={_shorten(value)}" for name, value in fields.items() if name not in known)
         text = f"{fields.get('method')} {fields.get('route', '?')} {self.paint(str(status), colour)}"
         return f"{text} {fields.get('ms', 0):.0f} ms {self.paint(rest, 'dim') if rest else ''}".rstrip()
+
+
+def _read(line: str) -> tuple[str | None, dict[str, Any]]:
+    """What one of our functions logged, and its fields; None for a line of anybody else's."""
+    try:
+        fields: dict[str, Any] = json.loads(line)
+        return fields.pop("event"), fields
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return None, {}
+
+
+def _is_idle(line: str) -> bool:
+    """Whether it is one of the two lines that the cron leaves behind every minute when nothing was due."""
+    event, fields = _read(line)
+    if event == "sweep":
+        return (fields.get("claimed"), fields.get("backlog"), fields.get("ended")) == (0, 0, "drained")
+    asked = tuple(fields.get(name) for name in ("method", "route", "status", "claimed"))
+    return event == "request" and asked == ("GET", "/sweep", 200, 0)
 
 
 def _shorten(value: Any) -> str:

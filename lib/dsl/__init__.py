@@ -18,11 +18,11 @@ from lib.dsl.moves import (
     Received,
     Result,
     Transition,
+    open_effects,
 )
 from lib.dsl.reading import read
 from lib.dsl.schedules import Gathered, gather
 from lib.dsl.state import State
-from lib.dsl.work import open_effects
 
 __all__ = [
     "Arrival",

@@ -9,7 +9,7 @@ from lib.dsl import faults
 from lib.dsl.document import Call, Document
 from lib.dsl.moves import Effect
 from lib.dsl.parts import Parts
-from lib.dsl.scope import View
+from lib.dsl.scope import NOTHING, View
 from lib.dsl.state import State
 
 # Where calls name another service: there, braces are URI templates and authentication may be a name.
@@ -59,7 +59,9 @@ def resolve(document: Document, state: State, effect: Effect, *, secrets: Mappin
     frame = state.frames[effect.id]
     call = document.tasks[effect.reference].body
     assert isinstance(call, Call)  # noqa: S101  # only calls open effects
-    view = View(document, state.run_id, state.started, state.input, dict(state.frames), frame["context"], None)
+    if call.arguments.is_constant and not call.uri_templates:
+        return call.arguments.evaluate(None, NOTHING)
+    view = View(document, state, frame["context"])
     try:
         extra = {"secrets": _allowed(document, secrets)} if "secrets" in call.arguments.names else {}
         arguments = view.evaluate(call.arguments, frame, frame["input"], extra)

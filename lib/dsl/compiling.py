@@ -8,6 +8,7 @@ from typing import Any
 
 from lib import errors
 from lib.dsl import durations
+from lib.dsl.analysis import find_repeated, find_tried, is_timed
 from lib.dsl.arguments import BUILT_IN, compile_call, compile_run
 from lib.dsl.document import (
     EXTENDED,
@@ -30,7 +31,6 @@ from lib.dsl.document import (
     Switch,
     Task,
     TaskList,
-    Transform,
     Try,
     Wait,
 )
@@ -79,6 +79,9 @@ def load_document(definition: Any) -> Document:
         hash=hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest(),
         definition=definition,
         tasks=compiler.tasks,
+        repeated=find_repeated(compiler.tasks[ROOT]),
+        tried=find_tried(compiler.tasks.values()),
+        timed=is_timed(compiler.tasks.values()),
         secrets=tuple(compiler.parts.use.get("secrets") or ()),
         schedule=compiler.compile_schedule(),
     )
@@ -193,9 +196,9 @@ class _Compiler:
                 owners=tuple(owner for owner, _ in kept),
                 conditions=conditions,
             ),
-            input=Transform(),
-            output=Transform(),
-            export=Transform(),
+            input=None,
+            output=None,
+            export=None,
             timeout=None,
         )
         self.tasks.update({inner.reference: inner, outer.reference: outer})

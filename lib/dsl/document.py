@@ -21,7 +21,7 @@ type Duration = float | Template
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """What happens to a value on its way in, out or into the context."""
+    """What happens to a value on its way in, out or into the context; where there is none, it stays as it is."""
 
     schema: Schema | None = None
     template: Template | None = None
@@ -115,8 +115,8 @@ class Consume:
     each: str
     at: str
     tasks: TaskList
-    output: Transform
-    export: Transform
+    output: Transform | None
+    export: Transform | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +191,9 @@ class Task:
     body: Body
     definition: Any = field(repr=False)
     condition: Template | None = None
-    input: Transform = Transform()
-    output: Transform = Transform()
-    export: Transform = Transform()
+    input: Transform | None = None
+    output: Transform | None = None
+    export: Transform | None = None
     timeout: Duration | None = None
     then: str | None = None
 
@@ -218,7 +218,11 @@ _LASTING = (Call, Wait, Emit, Consume)  # a tuple: a union is made anew, and sea
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid workflow, ready to run any number of times; `tasks` holds every node by reference."""
+    """A valid workflow, ready to run any number of times; `tasks` holds every node by reference.
+
+    `repeated` are the references of the tasks that a run may enter more than once, `tried` of those inside a `try`;
+    `timed` says whether a run ever has a moment to wait for.
+    """
 
     namespace: str
     name: str
@@ -227,6 +231,9 @@ class Document:
     hash: str
     definition: Any = field(repr=False)
     tasks: Mapping[str, Task] = field(repr=False)
+    repeated: frozenset[str] = field(repr=False)
+    tried: frozenset[str] = field(repr=False)
+    timed: bool
     secrets: tuple[str, ...] = ()
     schedule: Schedule | None = None
 

@@ -143,13 +143,14 @@ type _Node = Callable[[Any, Mapping[str, Any]], Any]
 
 
 class Template:
-    """A JSON value with expressions in it; `names` are the variables that they need."""
+    """A JSON value with expressions in it (none: `is_constant`); `names` are the variables that they need."""
 
-    __slots__ = ("_node", "names")
+    __slots__ = ("_node", "is_constant", "names")
 
-    def __init__(self, node: _Node, names: frozenset[str]) -> None:
+    def __init__(self, node: _Node, names: frozenset[str], *, is_constant: bool = False) -> None:
         self._node = node
         self.names = names
+        self.is_constant = is_constant
 
     def evaluate(self, input: Any, variables: Mapping[str, Any]) -> Any:
         """The value with every expression replaced by its result; raises a Fault of type expression."""
@@ -162,7 +163,10 @@ def compile_template(value: Any, *, bare: bool = False) -> Template:
         expression = compile_expression(unwrap(value))
         return Template(expression.evaluate, expression.names)
     names: set[str] = set()
-    return Template(_node(value, names) or (lambda _input, _variables: value), frozenset(names))
+    node = _node(value, names)
+    if node is None:
+        return Template(lambda _input, _variables: value, frozenset(), is_constant=True)
+    return Template(node, frozenset(names))
 
 
 def is_expression(value: Any) -> bool:

@@ -9,7 +9,7 @@ from lib.dsl.faults import Fault
 from lib.dsl.moves import Completed
 from lib.dsl.state import Frame
 from lib.dsl.tasks import NEW_ITERATION, Done, begin, go_on, take_step
-from lib.dsl.transforms import give_out, micros, take_in
+from lib.dsl.transforms import micros, shape, take_in
 from lib.dsl.work import Work
 
 # What a run may do without ever asking for the world: a loop that never ends is stopped here, after
@@ -66,7 +66,7 @@ def enter(work: Work, task: Task, parent: Frame | None, raw: Any, again: Frame |
     frame: Frame = {
         "task": task.reference,
         "parent": None if parent is None else parent["id"],
-        "visit": again["visit"] if again else work.visits.get(task.reference, 0) + 1,
+        "visit": again["visit"] if again else work.next_visit(task),
         "started": work.now,
         "raw": raw,
     }
@@ -74,7 +74,7 @@ def enter(work: Work, task: Task, parent: Frame | None, raw: Any, again: Frame |
         skipped = task.condition is not None and not work.holds(task.condition, frame, raw)
         result = None if skipped else _start(work, task, frame, again)
     except Fault as fault:
-        work.visits[task.reference] = frame["visit"]
+        work.count_visit(frame)
         settle(work, frame, fault)
         return
     if skipped and parent is not None:
@@ -83,10 +83,10 @@ def enter(work: Work, task: Task, parent: Frame | None, raw: Any, again: Frame |
 
 
 def _start(work: Work, task: Task, frame: Frame, again: Frame | None) -> Done | None:
-    work.visits[task.reference] = frame["visit"]
+    work.count_visit(frame)
     if isinstance(task.body, Call):
-        known = again.get("attempt", 0) + 1 if again else 1
-        frame["attempt"] = max(known, retries.next_attempt(work, frame))
+        attempt = retries.next_attempt(work, frame)
+        frame["attempt"] = max(attempt, again.get("attempt", 0) + 1) if again else attempt
         work.tell("started", frame, function=task.body.function)
     else:
         work.tell("started", frame)
@@ -94,25 +94,33 @@ def _start(work: Work, task: Task, frame: Frame, again: Frame | None) -> Done | 
     if task.timeout is not None:
         frame["timeout"] = micros(work, frame, task.timeout)
         frame["deadline"] = work.now + frame["timeout"]
-    return begin(work, frame)
+    return begin(work, task, frame)
 
 
 def settle(work: Work, frame: Frame, result: Done | Fault | None) -> None:
     """Follows a result upwards until something waits, goes on or ends (a loop: depth costs no stack)."""
     current: Frame | None = frame
     while result is not None and current is not None:
-        if isinstance(result, Fault):
+        if isinstance(result, Done):
+            result = _give_out(work, current, result)
+        if isinstance(result, Done):
+            current, result = leave(work, current, result)
+        else:
             current, result = throw(work, current, result.at(current["task"]))
-            continue
-        try:
-            output = give_out(work, current, result.output)
-        except Fault as fault:
-            # what a call was answered is asked for again; an event does not come twice
-            if "id" in current and not isinstance(work.task_of(current).body, Call | Wait):
-                work.edit(current).update(output=result.output, then=result.then)
-            result = fault
-            continue
-        current, result = leave(work, current, Done(output, result.then))
+
+
+def _give_out(work: Work, frame: Frame, done: Done) -> Done | Fault:
+    """Makes the task's output of its raw output, checks it, and exports to the context."""
+    task = work.task_of(frame)
+    if task.output is None and task.export is None:
+        return done
+    try:
+        return Done(shape(work, frame, done.output, task.output, task.export), done.then)
+    except Fault as fault:
+        # what a call was answered is asked for again; an event does not come twice
+        if "id" in frame and not isinstance(task.body, Call | Wait):
+            work.edit(frame).update(output=done.output, then=done.then)
+        return fault
 
 
 def leave(work: Work, frame: Frame, done: Done) -> tuple[Frame | None, Done | Fault | None]:

@@ -99,4 +99,5 @@ def _body(work: Work, frame: Frame) -> Consume:
 
 def _listen(frame: Mapping[str, Any]) -> Listen:
     types = frame["types"]
-    return Listen(frame["id"], None if types is None else tuple(types))
+    sources = frame.get("sources", {})  # a state of the release before has none
+    return Listen(frame["id"], None if types is None else tuple(types), sources)

@@ -1,6 +1,6 @@
 """The machine: state and arrivals in, the next state and what it asks for out. No clock, no I/O, no luck."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ ORDER: dict[type[Arrival], int] = {Result: 0, Received: 1, Failure: 2}
 def start(document: Document, *, run_id: str, input: Any, now: datetime, budget: int = BUDGET) -> Transition:
     """Enters the workflow with its input."""
     micros = instants.to_micros(now)
-    work = Work.on(document, State(run_id, micros, input, frames={}, visits={}), micros, budget)
+    work = Work(document, State(run_id, micros, input, frames={}, visits={}), micros, budget)
     enter(work, document.root, None, input)
     return _run(work)
 
@@ -47,13 +47,14 @@ def advance(
     """
     if state.outcome is not None:
         return Transition(state, outcome=read_outcome(state))
-    work = Work.on(document, state, instants.to_micros(now), budget)
-    for position, arrival in sorted(enumerate(arrivals), key=lambda entry: ORDER[type(entry[1])]):
+    work = Work(document, state, instants.to_micros(now), budget)
+    for position, arrival in _in_order(arrivals):
         if isinstance(arrival, Received):
             _receive(work, position, arrival)
         else:
             _arrive(work, arrival)
-    _fire(work)
+    if document.timed:
+        _fire(work)
     return _run(work)
 
 
@@ -65,7 +66,7 @@ def retry(document: Document, state: State, *, now: datetime, budget: int = BUDG
     """
     if state.outcome is None or "fault" not in state.outcome:
         raise errors.Conflict("Only a faulted run can be retried.")
-    work = Work.on(document, state, instants.to_micros(now), budget)
+    work = Work(document, state, instants.to_micros(now), budget)
     work.pure = 0
     failed = work.frames[state.outcome["frame"]]
     for frame in list(work.frames.values()):
@@ -86,6 +87,13 @@ def wake_at(state: State) -> datetime | None:
         return None
     moments = [frame[timer] for frame in state.frames.values() for timer in TIMERS if timer in frame]
     return instants.from_micros(min(moments)) if moments else None
+
+
+def _in_order(arrivals: Sequence[Arrival]) -> Iterable[tuple[int, Arrival]]:
+    """The arrivals in the order in which they count, each with its position."""
+    if len(arrivals) == 1:
+        return enumerate(arrivals)
+    return sorted(enumerate(arrivals), key=lambda entry: ORDER[type(entry[1])])
 
 
 def _run(work: Work) -> Transition:
@@ -168,11 +176,10 @@ def _child(work: Work, frame: Frame) -> Frame:
         return next((inner for inner in inside if not work.task_of(inner).silent), inside[0])
     child, value = frame.pop("next")
     task = children(work, frame).tasks[child]
-    visit = work.visits.get(task.reference, 0) + 1
     return {
         "task": task.reference,
         "parent": frame["id"],
-        "visit": visit,
+        "visit": work.next_visit(task),
         "started": work.now,
         "raw": value,
     }

@@ -53,10 +53,10 @@ class Parts:
             timeout = self.use["timeouts"][timeout]
         return None if timeout is None else self.duration(timeout["after"])
 
-    def transform(self, part: Mapping[str, Any] | None, key: str) -> Transform:
+    def transform(self, part: Mapping[str, Any] | None, key: str) -> Transform | None:
         """An `input`, `output` or `export`, whose expression is under this key."""
         if not part:
-            return Transform()
+            return None
         schema = part.get("schema")
         return Transform(None if schema is None else compile_schema(schema), self.optional(part.get(key)))
 

@@ -87,8 +87,11 @@ def take_back(work: Work, frame: Frame) -> None:
 
 def _base(work: Work, frame: Frame) -> int:
     """The highest attempt that was given away before the retry that this frame is part of."""
-    around = (outer for outer in work.tries_around(frame) if outer["phase"] == "try")
-    return next((outer["base"] for outer in around), 0)
+    for outer in work.tries_around(frame):
+        if outer["phase"] == "try":
+            base: int = outer["base"]
+            return base
+    return 0
 
 
 def _body(work: Work, frame: Frame) -> Try:

@@ -1,31 +1,30 @@
 """What an expression can see: the arguments the DSL promises, loop variables and caught errors."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from lib import VERSION
 from lib.dsl import faults, instants
 from lib.dsl.document import Consume, Document, Extended, For, Task, Try
 from lib.dsl.expressions import ARGUMENTS, Template
-from lib.dsl.state import Frame
+from lib.dsl.state import Frame, State
 
 RUNTIME = {"name": "ratchet", "version": VERSION, "metadata": {}}
 NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(slots=True)
 class View:
-    """A run as expressions look at it."""
+    """A run as expressions look at it, in the context of its state or in another one."""
 
-    document: Document
-    run_id: str
-    started: int
-    input: Any
-    frames: dict[int, Frame]
-    context: Any
-    # the frame of a call that was just answered, and how it had authenticated
-    authorization: tuple[int, Any] | None
+    def __init__(self, document: Document, state: State, context: Any) -> None:
+        self.document = document
+        self.run_id = state.run_id
+        self.started = state.started
+        self.input = state.input
+        self.frames = state.frames
+        self.context = context
+        # the frame of a call that was just answered, and how it had authenticated
+        self.authorization: tuple[int, Any] | None = None
 
     def evaluate(self, template: Template, frame: Frame, value: Any, extra: Mapping[str, Any] = NOTHING) -> Any:
         """The template's result on `value`, seen from this frame; `extra` names win."""

@@ -27,22 +27,25 @@ A frame is a dict about one open task. Its members:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 type Frame = dict[str, Any]
 
 # Grows when the form of a written state changes; whoever changes it reads the older ones, too.
 FORMAT = 1
 # The members that hold values of the workflow; everything else is ours and small.
-VALUES = ("raw", "input", "output", "context", "items", "processed", "result")
+VALUES = ("context", "raw", "input", "output", "items", "processed", "result")
 LISTS = ("outputs", "queue", "heard")
+# In these a task's frame differs most from that of the task before, and a loop's from that of the iteration before.
+MOVING = ("task", "started", "id", "at")
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """Where a run is. `ready` are the frames that can go on at once (only when the machine paused)."""
+class State(NamedTuple):
+    """Where a run is: `frames` in the order of their ids, `visits` of the tasks that it may enter again.
+
+    `ready` are the frames that can go on at once (only when the machine paused).
+    """
 
     run_id: str
     started: int
@@ -58,20 +61,23 @@ class State:
     def dump(self) -> Any:
         """The state as JSON; a value that several frames hold is written once.
 
-        What a step leaves as it is stands last: Postgres does not log the end of a row that an update leaves alone.
+        What a step changes stands together, before what it leaves as it is: Postgres does not log the beginning and
+        the end of a row that an update leaves alone, and the beginning only while the length stays the same.
         """
         values = _Values()
-        held = {"context": values.put(self.context), "input": values.put(self.input)}
-        frames = [_pack(self.frames[id], values.put) for id in sorted(self.frames, reverse=True)]
+        input = values.put(self.input)
+        frames = [_pack(frame, values.put) for frame in self.frames.values()]
+        context = values.put(self.context)
         return {
-            "values": values.written,
-            "next_id": self.next_id,
-            "pure": self.pure,
-            "ready": list(self.ready),
             "frames": frames,
-            "visits": dict(reversed([*self.visits.items()])),
-            "outcome": None if self.outcome is None else dict(self.outcome),
-            **held,
+            "visits": self.visits,
+            "next_id": self.next_id,
+            "values": values.written[::-1],
+            "pure": self.pure,
+            "ready": self.ready,
+            "outcome": self.outcome,
+            "context": context,
+            "input": input,
             "started": self.started,
             "run_id": self.run_id,
             "format": FORMAT,
@@ -89,7 +95,7 @@ class State:
             input=get(dumped["input"]),
             context=get(dumped["context"]),
             frames={frame["id"]: _pack(frame, get) for frame in sorted(dumped["frames"], key=itemgetter("id"))},
-            visits=dict(reversed(dumped["visits"].items())),
+            visits=dumped["visits"],
             ready=tuple(dumped["ready"]),
             next_id=dumped["next_id"],
             pure=dumped["pure"],
@@ -98,7 +104,7 @@ class State:
 
 
 class _Values:
-    """The written values, each list or object only once, however many members hold it."""
+    """The written values, each list or object only once, however many members hold it; places count from the end."""
 
     def __init__(self) -> None:
         self.written: list[Any] = []
@@ -106,15 +112,16 @@ class _Values:
 
     def put(self, value: Any) -> int:
         # the state being dumped keeps every value alive, so an id() cannot be taken over meanwhile
-        place = self._places.setdefault(id(value), len(self.written))
-        if place == len(self.written):
+        place = self._places.get(id(value))
+        if place is None:
             self.written.append(value)
+            place = self._places[id(value)] = -len(self.written)
         return place
 
 
 def _pack(frame: Frame, convert: Any) -> Frame:
     """The frame with each of its values replaced by its place in the list of values, or back."""
-    packed = dict(frame)
+    packed = frame.copy()
     for member in VALUES:
         if member in packed:
             packed[member] = convert(packed[member])
@@ -124,4 +131,7 @@ def _pack(frame: Frame, convert: Any) -> Frame:
     for member in LISTS:
         if member in packed:
             packed[member] = [convert(value) for value in packed[member]]
+    for member in MOVING:
+        if member in packed:
+            packed[member] = packed.pop(member)
     return packed

@@ -1,12 +1,13 @@
 """Which events are wanted: filters, correlations, and the strategies that combine them. Progress is plain data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lib.dsl.expressions import Template, is_expression, unwrap
 from lib.dsl.faults import Fault
+from lib.dsl.limits import EVENT_NAME_BYTES, UNSTORABLE
 
 type Compile = Callable[[Any], Template]
 type Event = Mapping[str, Any]
@@ -52,6 +53,19 @@ class Strategy:
         if not found or stopping is None or not all(name in names for name in found):
             return None
         return tuple(sorted(names.union(stopping)))
+
+    @property
+    def sources(self) -> dict[str, list[str]]:
+        """The only sources it can want of these types, which are among those of `types`; of others, any."""
+        found: dict[str, list[Any]] = {}
+        for filter in self._filters() if self.types else ():
+            found.setdefault(filter.attributes["type"], []).append(filter.attributes.get("source"))
+        return {name: sorted(set(sources)) for name, sources in found.items() if all(map(_is_source, sources))}
+
+    def _filters(self) -> Iterator[Filter]:
+        yield from self.filters
+        if self.until_events is not None:
+            yield from self.until_events._filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +123,11 @@ def offer(strategy: Strategy, progress: Progress, event: Event, place: Place) ->
             done = not left if strategy.mode == "all" else _ends_at_once(strategy)
             return Offer({**progress, "left": left, "keys": keys}, wanted=True, done=done)
     return None
+
+
+def _is_source(value: Any) -> bool:
+    """Whether this is a constant, of those that the source of an event can be."""
+    return isinstance(value, str) and not UNSTORABLE.search(value) and len(value.encode()) <= EVENT_NAME_BYTES
 
 
 def _ends_at_once(strategy: Strategy) -> bool:

@@ -1,8 +1,8 @@
 """What each kind of task does when it begins: it is done at once, or it stays open and waits."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from lib.dsl import cloudevents, faults, instants, retries, strategies
 from lib.dsl.document import (
@@ -17,6 +17,7 @@ from lib.dsl.document import (
     Raise,
     Set,
     Switch,
+    Task,
     Try,
     Wait,
 )
@@ -27,56 +28,18 @@ from lib.dsl.work import Work
 
 # The child that a `for` lines up when its next iteration has not been agreed to yet.
 NEW_ITERATION = -1
-# Tasks that have others inside.
-_WALKS = (Do, For, Fork, Try, Invoke, Extended)
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A task's raw output and, where it is not the task's own `then`, what comes next."""
 
     output: Any
     then: str | None = None
 
 
-def begin(work: Work, frame: Frame) -> Done | None:
+def begin(work: Work, task: Task, frame: Frame) -> Done | None:
     """Starts the frame's task; None: the frame is filed and stays open. Raises Fault."""
-    body = work.task_of(frame).body
-    value = frame["input"]
-    if isinstance(body, _WALKS):
-        return _walk(work, frame, body)
-    match body:
-        case Set():
-            return Done(work.evaluate(body.value, frame, value))
-        case Switch():
-            return Done(value, _choose(work, body, frame))
-        case Raise():
-            raise _fault(work.evaluate(body.error, frame, value))
-        case Wait():
-            return _wait(work, body, frame)
-        case Call():
-            return _call(work, body, frame)
-        case Emit():
-            return _emit(work, body, frame)
-        case Consume():
-            return _listen(work, body, frame)
-
-
-def _walk(work: Work, frame: Frame, body: Do | For | Fork | Try | Invoke | Extended) -> Done | None:
-    """Starts a task that has others inside."""
-    value = frame["input"]
-    match body:
-        case For():
-            return _loop(work, body, frame)
-        case Fork():
-            return _fork(work, body, frame)
-        case Extended():
-            return _extended(work, body, frame)
-        case Invoke():
-            value = work.evaluate(body.arguments, frame, value)
-        case Try():
-            retries.remember(work, body, frame)
-    return _open(work, frame, body.tasks.tasks, value)
+    return _BEGINNINGS[type(task.body)](work, task.body, frame)
 
 
 def go_on(work: Work, frame: Frame, child: int, value: Any) -> None:
@@ -93,11 +56,32 @@ def _open(work: Work, frame: Frame, children: tuple[Any, ...], value: Any) -> Do
     return None
 
 
-def _choose(work: Work, body: Switch, frame: Frame) -> str | None:
+def _do(work: Work, body: Do, frame: Frame) -> Done | None:
+    return _open(work, frame, body.tasks.tasks, frame["input"])
+
+
+def _invoke(work: Work, body: Invoke, frame: Frame) -> Done | None:
+    return _open(work, frame, body.tasks.tasks, work.evaluate(body.arguments, frame, frame["input"]))
+
+
+def _try(work: Work, body: Try, frame: Frame) -> Done | None:
+    retries.remember(work, body, frame)
+    return _open(work, frame, body.tasks.tasks, frame["input"])
+
+
+def _set(work: Work, body: Set, frame: Frame) -> Done:
+    return Done(work.evaluate(body.value, frame, frame["input"]))
+
+
+def _switch(work: Work, body: Switch, frame: Frame) -> Done:
     for condition, then in body.cases:
         if work.holds(condition, frame, frame["input"]):
-            return then
-    return body.default
+            return Done(frame["input"], then)
+    return Done(frame["input"], body.default)
+
+
+def _raise(work: Work, body: Raise, frame: Frame) -> Done:
+    raise _fault(work.evaluate(body.error, frame, frame["input"]))
 
 
 def _fault(error: Any) -> Fault:
@@ -148,6 +132,7 @@ def _listen(work: Work, body: Consume, frame: Frame) -> Done | None:
     work.pure = 0
     types = body.strategy.types
     frame.update(listening=True, types=None if types is None else list(types), queue=[], heard=[], busy=False, at=0)
+    frame["sources"] = body.strategy.sources
     frame["progress"] = strategies.begin(body.strategy)
     work.keep(frame)
     work.tell_run("correlation-started", task=frame["task"])
@@ -196,3 +181,20 @@ def _fork(work: Work, body: Fork, frame: Frame) -> Done | None:
     frame.update(outputs=[None] * count, left=count)
     go_on(work, work.keep(frame), 0, frame["input"])
     return None
+
+
+_BEGINNINGS: Mapping[type, Callable[[Work, Any, Frame], Done | None]] = {
+    Call: _call,
+    Consume: _listen,
+    Do: _do,
+    Emit: _emit,
+    Extended: _extended,
+    For: _loop,
+    Fork: _fork,
+    Invoke: _invoke,
+    Raise: _raise,
+    Set: _set,
+    Switch: _switch,
+    Try: _try,
+    Wait: _wait,
+}

@@ -13,29 +13,26 @@ def take_in(work: Work, frame: Frame) -> None:
     """Checks the raw input, then makes the task's input of it."""
     transform = work.task_of(frame).input
     value = frame["raw"]
-    _check(transform.schema, value, "input")
-    if transform.template is not None:
-        value = work.evaluate(transform.template, frame, value)
+    if transform is not None:
+        _check(transform.schema, value, "input")
+        if transform.template is not None:
+            value = work.evaluate(transform.template, frame, value)
     frame["input"] = value
 
 
-def give_out(work: Work, frame: Frame, raw: Any) -> Any:
-    """Makes the task's output of its raw output, checks it, and exports to the context."""
-    task = work.task_of(frame)
-    return shape(work, frame, raw, task.output, task.export)
-
-
-def shape(work: Work, frame: Frame, raw: Any, output: Transform, export: Transform) -> Any:
-    """The value as `output` wants it; what `export` makes of that becomes the context."""
+def shape(work: Work, frame: Frame, raw: Any, output: Transform | None, export: Transform | None) -> Any:
+    """The value as `output` wants it, checked; what `export` makes of that becomes the context."""
     value = raw
-    if output.template is not None:
-        value = work.evaluate(output.template, {**frame, "output": raw}, raw)
-    _check(output.schema, value, "output")
-    context = work.context
-    if export.template is not None:
-        context = work.evaluate(export.template, {**frame, "output": raw}, value, {"output": value})
-    _check(export.schema, context, "exported context")
-    work.context = context
+    if output is not None:
+        if output.template is not None:
+            value = work.evaluate(output.template, {**frame, "output": raw}, raw)
+        _check(output.schema, value, "output")
+    if export is not None:
+        context = work.context
+        if export.template is not None:
+            context = work.evaluate(export.template, {**frame, "output": raw}, value, {"output": value})
+        _check(export.schema, context, "exported context")
+        work.context = context
     return value
 
 

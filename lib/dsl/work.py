@@ -1,15 +1,13 @@
 """One transition in the making: an editable copy of a state that never touches the original."""
 
 from collections import deque
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container
 from typing import Any
 
-from lib.dsl import instants
 from lib.dsl.document import Document, Task, Try
 from lib.dsl.faults import Fault
-from lib.dsl.moves import Completed, Effect, Event, Faulted, Outcome, Transition
-from lib.dsl.scope import NOTHING, View
+from lib.dsl.moves import Completed, Event, Faulted, Outcome, Transition
+from lib.dsl.scope import View
 from lib.dsl.state import Frame, State
 
 EVENT = "io.serverlessworkflow."
@@ -17,47 +15,39 @@ EVENT = "io.serverlessworkflow."
 TOLD_VISITS = 100
 
 
-@dataclass(slots=True)
 class Work(View):
     """`frames` is a copy of the map; a frame is copied the first time it is edited."""
 
-    visits: dict[str, int]
-    now: int
-    budget: int
-    next_id: int
-    pure: int
-    ready: deque[int]
-    outcome: Outcome | None = None
-    failed_id: int | None = None
-    own: set[int] = field(default_factory=set)
-    opened: list[int] = field(default_factory=list)
-    cancelled: list[int] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    emitted: list[dict[str, Any]] = field(default_factory=list)
-    consumed: list[int] = field(default_factory=list)
-
-    @classmethod
-    def on(cls, document: Document, state: State, now: int, budget: int) -> "Work":
-        """Begins a transition from this state."""
-        return cls(
-            document=document,
-            run_id=state.run_id,
-            started=state.started,
-            input=state.input,
-            frames=dict(state.frames),
-            context=state.context,
-            authorization=None,
-            visits=dict(state.visits),
-            now=now,
-            budget=budget,
-            next_id=state.next_id,
-            pure=state.pure,
-            ready=deque(state.ready),
-        )
+    def __init__(self, document: Document, state: State, now: int, budget: int) -> None:
+        super().__init__(document, state, state.context)
+        self.frames: dict[int, Frame] = dict(state.frames)
+        self.visits = dict(state.visits)
+        self.now = now
+        self.budget = budget
+        self.next_id = state.next_id
+        self.pure = state.pure
+        self.ready = deque(state.ready)
+        self.outcome: Outcome | None = None
+        self.failed_id: int | None = None
+        self.own: set[int] = set()
+        self.opened: list[int] = []
+        self.cancelled: list[int] = []
+        self.events: list[Event] = []
+        self.emitted: list[dict[str, Any]] = []
+        self.consumed: list[int] = []
 
     def task_of(self, frame: Frame) -> Task:
         """The node that this frame is about."""
         return self.document.tasks[frame["task"]]
+
+    def next_visit(self, task: Task) -> int:
+        """Which visit of the task begins if it is entered now, from 1 on."""
+        return self.visits.get(task.reference, 0) + 1
+
+    def count_visit(self, frame: Frame) -> None:
+        """Notes the frame's visit, where another can follow: in a document without loops the state does not grow."""
+        if frame["task"] in self.document.repeated:
+            self.visits[frame["task"]] = frame["visit"]
 
     def parent_of(self, frame: Frame) -> Frame | None:
         """The frame that this one is in; None for the workflow's own."""
@@ -98,7 +88,9 @@ class Work(View):
 
     def tries_around(self, frame: Frame) -> list[Frame]:
         """The open `try` frames that this frame is in, from the inside out."""
-        found = []
+        found: list[Frame] = []
+        if frame["task"] not in self.document.tried:
+            return found
         outer = self.parent_of(frame)
         while outer is not None:
             if isinstance(self.task_of(outer).body, Try):
@@ -122,16 +114,16 @@ class Work(View):
 
     def tell(self, what: str, frame: Frame, *, always: bool = False, **data: Any) -> None:
         """Records an event of the frame's task, unless a loop has told enough of them."""
-        task = self.task_of(frame)
         if frame["parent"] is None:
             self.tell_run(what, **data)
-        elif task.silent:
             return
-        elif always or task.lasting or frame["visit"] <= TOLD_VISITS:
-            known = {"task": task.reference, "visit": frame["visit"]}
+        task = self.task_of(frame)
+        if not task.silent and (frame["visit"] <= TOLD_VISITS or always or task.lasting):
+            known: dict[str, Any] = {"task": task.reference, "visit": frame["visit"]}
             if "attempt" in frame:
                 known["attempt"] = frame["attempt"]
-            self.events.append(Event(f"{EVENT}task.{what}.v1", {**known, **data}))
+            known.update(data)
+            self.events.append(Event(f"{EVENT}task.{what}.v1", known))
 
     def tell_run(self, what: str, **data: Any) -> None:
         """Records an event of the workflow itself."""
@@ -142,64 +134,40 @@ class Work(View):
     def transition(self) -> Transition:
         """The finished transition."""
         new = set(self.opened)
+        cancelled = [id for id in self.cancelled if id not in new]
+        ready = tuple([id for id in dict.fromkeys(self.ready) if "next" in self.frames.get(id, ())])
+        outcome = _write(self.outcome, self.failed_id)
+        # by position, not by name: of the records that each step makes anew, these are the longest
         state = State(
-            run_id=self.run_id,
-            started=self.started,
-            input=self.input,
-            frames=self.frames,
-            visits=self.visits,
-            context=self.context,
-            ready=tuple(id for id in dict.fromkeys(self.ready) if "next" in self.frames.get(id, ())),
-            next_id=self.next_id,
-            pure=self.pure,
-            outcome=_write(self.outcome, self.failed_id),
+            self.run_id,
+            self.started,
+            self.input,
+            self.frames,
+            self.visits,
+            self.context,
+            ready,
+            self.next_id,
+            self.pure,
+            outcome,
         )
         return Transition(
-            state=state,
-            effects=_effects(state, sorted(new)),
-            cancelled=tuple(id for id in self.cancelled if id not in new),
-            events=tuple(self.events),
-            outcome=self.outcome,
-            more=bool(state.ready) and self.outcome is None,
-            emitted=tuple(self.emitted),
-            consumed=tuple(self.consumed),
+            state,
+            tuple(self.opened),
+            tuple(cancelled),
+            tuple(self.events),
+            self.outcome,
+            bool(ready) and outcome is None,
+            tuple(self.emitted),
+            tuple(self.consumed),
         )
-
-
-def open_effects(state: State) -> tuple[Effect, ...]:
-    """The effects that have no answer yet, in the order of their ids: what a new holder runs again."""
-    return _effects(state, sorted(state.frames))
-
-
-def _effects(state: State, ids: list[int]) -> tuple[Effect, ...]:
-    if state.outcome is not None:
-        return ()
-    frames = state.frames
-    return tuple([_effect(frame) for id in ids if (frame := frames.get(id, NOTHING)).get("open")])
-
-
-def _effect(frame: Mapping[str, Any]) -> Effect:
-    timeout = frame.get("timeout")
-    return Effect(
-        id=frame["id"],
-        reference=frame["task"],
-        visit=frame["visit"],
-        attempt=frame["attempt"],
-        function=frame["function"],
-        timeout_seconds=None if timeout is None else timeout / 1_000_000,
-        started_at=instants.from_micros(frame["started"]),
-        remote=frame.get("remote", False),
-    )
 
 
 def _write(outcome: Outcome | None, failed_id: int | None) -> dict[str, Any] | None:
-    match outcome:
-        case None:
-            return None
-        case Completed(output):
-            return {"output": output}
-        case Faulted(fault):
-            return {"fault": fault.to_json(), "frame": failed_id}
+    if outcome is None:
+        return None
+    if isinstance(outcome, Completed):
+        return {"output": outcome.output}
+    return {"fault": outcome.fault.to_json(), "frame": failed_id}
 
 
 def read_outcome(state: State) -> Outcome | None:

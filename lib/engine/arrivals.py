@@ -6,7 +6,7 @@ taken one at a time; a transaction whose result does not count any more is rolle
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lib import dsl
 from lib.calls import Transaction
@@ -15,8 +15,7 @@ from lib.store import StepRow
 _ending: set[asyncio.Task[None]] = set()
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """What one effect came to."""
 
     arrival: dsl.Result | dsl.Failure

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from lib import store
@@ -20,8 +20,7 @@ MAX_BATCH_CHARACTERS = 8 * 1024 * 1024
 STATEMENT_COMMIT_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A verdict, and until when (on this process's monotonic clock) the lease is surely ours."""
 
     verdict: Verdict
@@ -33,7 +32,7 @@ async def commit(lease: UUID, entries: Sequence[Entry], hear: Callable[[datetime
     give_up_at = time.monotonic() + settings().lease_seconds
     answers: list[Answer] = []
     # in the order of their ids: whoever else locks several runs does so, too
-    for batch in _batches(sorted(entries, key=lambda entry: entry.run_id)):
+    for batch in _batches(sorted(entries, key=lambda entry: entry.run_id.int)):
         answers += await _commit(lease, batch, give_up_at)
     for answer in answers:
         hear(answer.verdict.now)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from lib import calls, dsl
-from lib.config import settings
 from lib.dsl import faults
 from lib.engine.admission import effect_seconds
 from lib.engine.arrivals import Arrived
@@ -55,13 +54,14 @@ async def _perform(
 
 
 def _context(hold: Hold, effect: dsl.Effect) -> calls.CallContext:
+    run_id = str(hold.run_id)
     return calls.CallContext(
-        run_id=str(hold.run_id),
+        run_id=run_id,
         reference=effect.reference,
         visit=effect.visit,
-        idempotency_key=f"{hold.run_id}:{effect.reference}:{effect.visit}",
+        idempotency_key=f"{run_id}:{effect.reference}:{effect.visit}",
         timeout_seconds=effect_seconds(effect),
-        secrets=calls.texts_in(settings().secrets_named(hold.document.secrets)),
+        secrets=hold.hidden,
     )
 
 
@@ -69,9 +69,8 @@ async def _call(hold: Hold, effect: dsl.Effect, context: calls.CallContext) -> o
     """The call's output; raises a Fault that repeats no secret."""
     if hold.state is None:
         raise faults.runtime("The run has no state: internal error.")
-    secrets = settings().secrets_named(hold.document.secrets)
     try:
-        arguments = dsl.resolve(hold.document, hold.state, effect, secrets=secrets)
+        arguments = dsl.resolve(hold.document, hold.state, effect, secrets=hold.secrets)
         async with asyncio.timeout(context.timeout_seconds):
             return await calls.run(effect.function, arguments, context)
     except TimeoutError:

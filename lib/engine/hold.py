@@ -7,13 +7,14 @@ that do the next effects start.
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from lib import dsl
-from lib.calls import Transaction
+from lib.calls import Transaction, texts_in
+from lib.config import settings
 from lib.dsl import faults
 from lib.engine.admission import could_fit, fits_now, given_up, never_fits, too_long
 from lib.engine.arrivals import Arrivals, Arrived
@@ -81,6 +82,8 @@ class Hold:
         self.run_id = claimed.run_id
         self.session = session
         self.document = document
+        self.secrets = settings().secrets_named(document.secrets)
+        self.hidden = texts_in(self.secrets)  # what no message may repeat
         self.state = dsl.State.load(claimed.state) if claimed.state is not None else None
         # when the machine wants to be looked at even if nothing comes back
         self.wakes_at = dsl.wake_at(self.state) if self.state else None
@@ -264,7 +267,7 @@ class Hold:
         state = encode(self.state.dump()) if self.state else None
         events = [*self._events, *untold]
         entry = failure_entry(self.run_id, self.base, fault, events, self._steps, state=state)
-        return Turn(replace(entry, mail=self.mailbox.close(None)))
+        return Turn(entry._replace(mail=self.mailbox.close(None)))
 
     def _entry(self, *, status: str, save: bool = False, **more: Any) -> Entry:
         """What was done since the last entry."""

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from lib import dsl, store
@@ -51,7 +50,7 @@ async def _adopt(reactor: Reactor, run: Claimed, session: Session, leased_until:
 
 async def _refuse(reactor: Reactor, run: Claimed, session: Session, fault: dsl.Fault) -> None:
     log("engine.run_refused", run_id=run.run_id, error=fault.detail)
-    entry = replace(failure_entry(run.run_id, run.seq, fault, [faulted_event(fault)], []), mail=Mail())
+    entry = failure_entry(run.run_id, run.seq, fault, [faulted_event(fault)], [])._replace(mail=Mail())
     answers = await commit(reactor.lease, [entry], reactor.hear)
     session.let_go(run.run_id, "failed", None)
     reactor.notice({run_id for answer in answers for run_id in answer.verdict.woken}, session)

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lib.complaints import list_complaints
 from lib.errors import Unprocessable
 from lib.http.pointers import write_pointer
 
@@ -46,8 +47,5 @@ def read_model[Model: BaseModel](model: type[Model], value: Any) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as exc:
-        errors = [
-            {"pointer": write_pointer(error["loc"]), "detail": error["msg"]}
-            for error in exc.errors(include_url=False, include_input=False, include_context=False)
-        ]
+        errors = [{"pointer": write_pointer(place), "detail": said} for place, said in list_complaints(exc)]
     raise Unprocessable("The body does not have the right shape.", errors=errors)

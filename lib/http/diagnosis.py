@@ -1,11 +1,12 @@
 """Why a run does not move: one typed cause from what the database knows, and the call that would fix it."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from lib import store
-from lib.store import Diagnosis, Event
+from lib.store import Awaited, Diagnosis, Event
 from lib.store.values import rfc3339
 
 type Cause = Literal[
@@ -26,6 +27,7 @@ type Cause = Literal[
 # The cron comes by every minute; one tick may be missed, two are a reason to look.
 SWEEP_IS_LATE_AFTER = timedelta(minutes=2)
 SWEEP = "POST /sweep"
+_AWAITED_SHOWN = 20
 # A task that fails and is caught by nothing but a retry is the last thing to happen before the pause.
 _FAULTED = "io.serverlessworkflow.task.faulted.v1"
 
@@ -43,12 +45,15 @@ async def read_diagnosis(run_id: UUID) -> dict[str, Any]:
     """The answer of `GET /runs/{id}/diagnosis`; raises NotFound."""
     run = await store.get_run(run_id)
     events = await store.list_events(run_id, after=run.seq - 1, limit=1)
-    return show_diagnosis(run_id, await store.read_diagnosis(run_id), events[0] if events else None)
+    awaited = await store.list_awaited(run_id, limit=_AWAITED_SHOWN)
+    return show_diagnosis(run_id, await store.read_diagnosis(run_id), events[0] if events else None, awaited)
 
 
-def show_diagnosis(run_id: UUID, facts: Diagnosis, last: Event | None) -> dict[str, Any]:
-    """A run's facts with the judgement on them; `last` is its latest event."""
-    cause, moment, fix, call = judge(facts, last)
+def show_diagnosis(
+    run_id: UUID, facts: Diagnosis, last: Event | None, awaited: Sequence[Awaited] = ()
+) -> dict[str, Any]:
+    """A run's facts with the judgement on them; `last` is its latest event, `awaited` its children that live."""
+    cause, moment, fix, call = judge(facts, last, awaited)
     return {
         "run_id": str(run_id),
         "status": facts.status,
@@ -61,6 +66,7 @@ def show_diagnosis(run_id: UUID, facts: Diagnosis, last: Event | None) -> dict[s
             "mode": facts.mode,
             "suspend_requested": facts.suspend_requested,
             "last_event": last.to_json() if last else None,
+            "awaited": [child.to_json() for child in awaited],
             "last_sweep_at": rfc3339(facts.last_sweep_at),
             "now": rfc3339(facts.now),
         },
@@ -69,7 +75,7 @@ def show_diagnosis(run_id: UUID, facts: Diagnosis, last: Event | None) -> dict[s
     }
 
 
-def judge(facts: Diagnosis, last: Event | None) -> Judgement:
+def judge(facts: Diagnosis, last: Event | None, awaited: Sequence[Awaited] = ()) -> Judgement:
     """The one cause that matters now; pure, so that every cause can be tested with facts made up."""
     if facts.status == "failed":
         return Judgement("failed", facts.finished_at, "Retry it from the task that failed.", "POST /runs/{id}/retry")
@@ -81,7 +87,19 @@ def judge(facts: Diagnosis, last: Event | None) -> Judgement:
         return Judgement("suspended", since, what, "POST /runs/{id}/resume")
     if facts.leased:
         return _judge_held(facts)
+    if awaited and (facts.due_at is None or facts.due_at > facts.now):
+        return _judge_parent(facts, last, awaited)
     return _judge_free(facts, last)
+
+
+def _judge_parent(facts: Diagnosis, last: Event | None, awaited: Sequence[Awaited]) -> Judgement:
+    """It waits for the end of runs that it has started, and for nothing else or for no longer than a time."""
+    child, others = awaited[0], ", and others have not ended" if len(awaited) > 1 else ""
+    state = f"the run {child.id}, which it has started, is {child.status}{others}"
+    call = f"GET /runs/{child.id}/diagnosis"
+    if facts.due_at is None:
+        return Judgement("waiting_event", last.created_at if last else None, f"Wait for its child: {state}.", call)
+    return Judgement("sleeping_until", facts.due_at, f"Wait for its child, or for that time: {state}.", call)
 
 
 def _judge_held(facts: Diagnosis) -> Judgement:

@@ -28,7 +28,7 @@ def admit(request: Request, caller_name: str) -> None:
     tell(request, "default", rate, max(int(left), 0), wait)
     if left < 0:
         retry_after = max(1, math.ceil(-left * seconds / quota))
-        sentence = f"More than {quota} requests in {seconds} s: try again in {retry_after} s."
+        sentence = f"More requests than {quota} in {seconds} s: try again in {retry_after} s."
         raise TooManyRequests(sentence, retry_after=retry_after)
 
 

@@ -33,4 +33,4 @@ def _find_errors(value: Any) -> Iterator[dict[str, str]]:
         yield {"pointer": "/mode", "detail": "Input should be 'auto' or 'manual'"}
     for name in value:
         if name not in ("input", "mode"):
-            yield {"pointer": write_pointer((name,)), "detail": "Extra inputs are not permitted"}
+            yield {"pointer": write_pointer((name,)), "detail": "Nothing of this name is taken here"}

@@ -25,10 +25,12 @@ from lib.store.memories import (
     remember,
 )
 from lib.store.operations import (
+    Awaited,
     Diagnosis,
     Health,
     backlog,
     delete_old_runs,
+    list_awaited,
     read_diagnosis,
     read_health,
     record_sweep,
@@ -67,6 +69,7 @@ from lib.store.workflows import (
 
 __all__ = [
     "DIMENSIONS",
+    "Awaited",
     "Begun",
     "Change",
     "Child",
@@ -107,6 +110,7 @@ __all__ = [
     "end_query",
     "find_workflow",
     "get_run",
+    "list_awaited",
     "list_events",
     "list_memories",
     "list_queries",

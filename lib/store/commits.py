@@ -2,9 +2,9 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -40,8 +40,7 @@ class Claimed:
     inbox: list[dict[str, Any]] | None
 
 
-@dataclass(frozen=True, slots=True)
-class StepRow:
+class StepRow(NamedTuple):
     """A finished effect attempt; `output` and `error` are JSON text, one of them None."""
 
     reference: str
@@ -54,8 +53,7 @@ class StepRow:
     finished_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What one run did since its last commit.
 
     `base` is the seq it stood at, `events` JSON objects as text, `released` lets the lease go with `due_at` as its
@@ -73,12 +71,11 @@ class Entry:
     result: str | None = None
     error: str | None = None
     grants_used: int = 0
-    steps: Sequence[StepRow] = field(default=())
+    steps: Sequence[StepRow] = ()
     mail: Mail | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of an entry: `held` is False when the run is no longer ours (or was let go by this very entry).
 
     `lease_left` is how many seconds are left of a lease that goes on. Of an entry with mail also:

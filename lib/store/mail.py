@@ -22,18 +22,21 @@ class Child:
     awaited: bool
 
 
+type Listening = tuple[int, Sequence[str] | None, Mapping[str, Sequence[str]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Mail:
     """What one run decided about mail since its last commit.
 
     `read` are ids of its inbox, `taken` the numbers of the events that it wanted among them. `listens` is all that
-    it listens to now (None: as before), each a listener with its event types (None: any). `dropped` are effects
-    whose children are no longer wanted.
+    it listens to now (None: as before), each a listener with its event types (None: any) and, by type, the only
+    sources that it wants. `dropped` are effects whose children are no longer wanted.
     """
 
     read: Sequence[int] = ()
     taken: Sequence[int] = ()
-    listens: Sequence[tuple[int, Sequence[str] | None]] | None = None
+    listens: Sequence[Listening] | None = None
     emitted: Sequence[Mapping[str, Any]] = ()
     children: Sequence[Child] = ()
     dropped: Sequence[int] = ()
@@ -92,7 +95,7 @@ def _write_one(run_id: UUID, mail: Mail, inputs: list[str]) -> dict[str, Any]:
         "run": str(run_id),
         "read": list(mail.read),
         "taken": list(mail.taken),
-        "listens": None if mail.listens is None else [[listener, types] for listener, types in mail.listens],
+        "listens": None if mail.listens is None else list(mail.listens),
         "children": children,
         "dropped": list(mail.dropped),
     }

@@ -43,6 +43,18 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
+class Awaited:
+    """A run that has not ended, and whose parent waits for that."""
+
+    id: UUID
+    status: str
+
+    def to_json(self) -> dict[str, str]:
+        """The contract's shape."""
+        return {"id": str(self.id), "status": self.status}
+
+
+@dataclass(frozen=True)
 class _Deleted:
     runs: int
 
@@ -67,6 +79,17 @@ async def read_health() -> Health:
 async def read_diagnosis(run_id: UUID) -> Diagnosis:
     """The facts behind `GET /runs/{id}/diagnosis`; raises NotFound."""
     return await db.fetch_one("select * from ratchet.read_diagnosis(%s)", (run_id,), Diagnosis)
+
+
+async def list_awaited(run_id: UUID, *, limit: int) -> list[Awaited]:
+    """Up to `limit` runs that this one waits for, the oldest first."""
+    return await db.fetch(
+        "select id, status from ratchet.runs"
+        " where parent_id = %s and awaited and status not in ('completed', 'failed', 'cancelled')"
+        " order by id limit %s",
+        (run_id, limit),
+        Awaited,
+    )
 
 
 async def record_sweep(*, ms: int, claimed: int, effects: int, commits: int, ended: str) -> None:

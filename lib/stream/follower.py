@@ -1,5 +1,6 @@
 """One client's way through a run: connected, every event once, complete."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from math import inf
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from lib.errors import Unavailable
 from lib.stream import frames
+from lib.stream.clock import Alarm
 from lib.stream.frames import Cursor
 from lib.stream.poller import Poller
 from lib.stream.ring import Frame, Ring
@@ -21,7 +23,9 @@ async def follow_run(poller: Poller, run_id: UUID, cursor: Cursor, deadline: dat
 
     Whatever ends it (the run, the deadline, `aclose`, a cancelled task) gives the place back.
     """
-    ring = poller.join(run_id, cursor)
+    woken = asyncio.Event()
+    ring = poller.join(run_id, cursor, woken)
+    alarm = Alarm(poller.clock, woken)
     try:
         await poller.look(ring)
         if ring.has_ended and cursor >= ring.head:
@@ -29,22 +33,29 @@ async def follow_run(poller: Poller, run_id: UUID, cursor: Cursor, deadline: dat
         yield b""
         yield frames.connected(run_id, cursor)
         closes_at = deadline.timestamp() - CLOSE_BEFORE_DEADLINE_SECONDS if deadline else inf
+        beats_at = poller.clock.now() + HEARTBEAT_SECONDS
         while True:
-            changed = ring.changed
+            woken.clear()
             if frame := await _next_frame(ring, cursor):
                 cursor = frame.cursor
                 yield frame.data
                 if frame.is_last:
                     return
+                beats_at = poller.clock.now() + HEARTBEAT_SECONDS
             elif ring.failure:
                 yield frames.error(ring.failure, cursor)
                 return
-            elif not await poller.clock.wait(changed, min(HEARTBEAT_SECONDS, closes_at - poller.clock.now())):
+            elif poller.clock.now() >= beats_at:
                 yield frames.HEARTBEAT
+                beats_at = poller.clock.now() + HEARTBEAT_SECONDS
+            else:
+                alarm.set(min(beats_at, closes_at))
+                await woken.wait()
             if poller.clock.now() >= closes_at:
                 return
     finally:
-        poller.leave(ring)
+        alarm.cancel()
+        poller.leave(ring, woken)
 
 
 async def _next_frame(ring: Ring, cursor: Cursor) -> Frame | None:

@@ -41,11 +41,10 @@ class Ring:
 
     def __init__(self, run_id: UUID, after: Cursor) -> None:
         self.run_id = run_id
-        self.clients = 0
+        self.clients: set[asyncio.Event] = set()
         self.head = after
         self.has_ended = False
         self.failure: str | None = None
-        self.changed = asyncio.Event()
         self._floor = after
         self._run: bytes | None = None
         self._entries: deque[Entry] = deque()
@@ -81,8 +80,8 @@ class Ring:
 
     def notify(self) -> None:
         """Wake every client of this run."""
-        self.changed.set()
-        self.changed = asyncio.Event()
+        for woken in self.clients:
+            woken.set()
 
     async def next_frame(self, cursor: Cursor) -> Frame | None:
         """What comes after this cursor, None if nothing does; raises DatabaseDown if it had to be read."""
@@ -119,7 +118,7 @@ class Ring:
         return frame
 
     def _remember(self, cursor: Cursor, frame: Frame) -> None:
-        if self.clients > 1:
+        if len(self.clients) > 1:
             if len(self._cache) >= CACHED_FRAMES:
                 del self._cache[next(iter(self._cache))]
             self._cache[cursor] = frame

@@ -19,7 +19,7 @@ begin
   ) l;
   if cardinality(v_live) > 0 and not p_cascade then
     raise exception using errcode = 'WF409', message = format(
-      '%s runs of this workflow are live; cancel them, or delete with ?cascade=cancel.', cardinality(v_live));
+      'This workflow has live runs (%s); cancel them, or delete with ?cascade=cancel.', cardinality(v_live));
   end if;
   foreach v_id in array v_live loop  -- one by one: a child may end with its parent
     perform ratchet.cancel_run(r.id) from ratchet.runs r where r.id = v_id and r.status not in ('completed', 'failed', 'cancelled');

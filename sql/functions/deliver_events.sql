@@ -1,4 +1,4 @@
--- Keeps these CloudEvents, once per source and id, and puts each into the inbox of every run that listens to its type; answers whom it woke:
+-- Keeps these CloudEvents, once per source and id, and puts each into the inbox of every run that listens to its type from its source; answers whom it woke:
 -- runs, and workflows whose schedule waits for events. Those that are new also go to the sinks, if any are named.
 create or replace function ratchet.deliver_events(p_sources text[], p_ids text[], p_types text[], p_events text[], p_sinks text[] default '{}')
 returns table (accepted integer, duplicates integer, woken uuid[])
@@ -21,7 +21,10 @@ begin
   )
   select coalesce(array_agg(k.number), '{}') into v_new from kept k;
   if cardinality(v_new) > 0 then
-    perform ratchet.lock_runs(ratchet.listening_runs(p_types));
+    perform ratchet.lock_runs(array(
+      select s.run_id from ratchet.cloud_events e
+      join ratchet.subscriptions s on (s.type = e.type or s.type is null) and (e.source = any (s.sources) or s.sources is null)
+      where e.number = any (v_new)));
   end if;
   if cardinality(p_sinks) > 0 then
     insert into ratchet.outbox (event, sink, due_at, give_up_at)
@@ -32,7 +35,7 @@ begin
     insert into ratchet.inbox (run_id, event)
     select s.run_id, e.number
     from ratchet.cloud_events e
-    join ratchet.subscriptions s on s.type = e.type or s.type is null
+    join ratchet.subscriptions s on (s.type = e.type or s.type is null) and (e.source = any (s.sources) or s.sources is null)
     where e.number = any (v_new)
     group by s.run_id, e.number, e.received_at
     order by e.received_at

@@ -24,6 +24,25 @@ async def test_a_write_is_tried_and_rolled_back(tool: Client):
     assert await slots() == [6, 9, 12]
 
 
+async def test_a_condition_that_spares_no_row_is_warned_of_in_a_word_that_stays(tool: Client):
+    """Each is a condition on a column, true of every row all the same: no guard can see that."""
+    for condition in ("bike_id % 1 = 0", "bike_id > -1", "length(plate) = 5"):
+        found = await try_out(tool, f"update bikes set price = price + 1 where {condition}")
+        assert found["affected_rows"] == 40
+        assert dict(zip(found["warning_codes"], found["warnings"], strict=True))["every_row"].startswith("Every row")
+    assert "every_row" not in (await try_out(tool, RAISE, "Ghent"))["warning_codes"]
+
+
+async def test_a_write_that_would_reach_a_row_more_than_its_dry_run_said_is_not_made(tool: Client):
+    text = "update bikes set price = 1 where bike_id % 1 = 0"
+    token = (await try_out(tool, text))["confirm"]
+    await sql("insert into rental.bikes (plate, model, bought, price) values ('NE100', 'city', '2026-01-01', 9)")
+    found = await confirm(tool, token, text)
+    assert code(found) == (409, "rows_changed")
+    assert "(41) than its dry run said (40)" in found.json()["detail"]
+    assert await sql("select count(*) from rental.bikes where price = 1") == [(0,)]
+
+
 async def test_a_confirmed_write_is_made(tool: Client):
     token = (await try_out(tool, RAISE, "Ghent"))["confirm"]
     found = (await confirm(tool, token, RAISE, "Ghent")).json()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.client import Client
-from tests.api.conftest import StartRun
+from tests.api.conftest import Publish, StartRun
 from tests.conftest import Configure
 from tests.documents import call, calls
 from tests.history import sql
@@ -137,6 +137,36 @@ async def test_diagnoses_a_backoff(api: Client, start: StartRun, service: Servic
     run = await start([{"guard": {"try": [{"fetch": call(service.url + "/x")}], "catch": retry}}])
     await api("POST", "/sweep")
     assert (await diagnose(api, run))["cause"] == "backoff"
+
+
+@pytest.mark.parametrize(
+    ("more", "cause"), [({}, "waiting_event"), ({"timeout": {"after": {"days": 2}}}, "sleeping_until")]
+)
+async def test_diagnoses_a_parent_by_naming_the_child_that_it_waits_for(
+    api: Client, start: StartRun, publish: Publish, more: dict[str, Any], cause: str
+) -> None:
+    await publish([{"listens": {"listen": {"to": {"one": {"with": {"type": "never"}}}}}}], "child")
+    child = {"run": {"workflow": {"namespace": "default", "name": "child", "version": "latest"}}}
+    run = await start([{"ask": {**child, **more}}])
+    await api("POST", "/sweep")
+    [(child_id,)] = await sql("select id::text from ratchet.runs where parent_id = %s", run["id"])
+    found = await diagnose(api, run)
+    assert (found["cause"], found["call"]) == (cause, f"GET /runs/{child_id}/diagnosis")
+    assert f"the run {child_id}, which it has started, is waiting." in found["fix"]
+    assert found["evidence"]["awaited"] == [{"id": child_id, "status": "waiting"}]
+    method, path = found["call"].split(" ")
+    assert (await api(method, path)).json()["fix"] == "Send the event it listens for."
+
+
+async def test_a_parent_that_goes_on_does_not_wait_for_its_child(
+    api: Client, start: StartRun, publish: Publish
+) -> None:
+    await publish(WAIT, "child")
+    child = {"run": {"workflow": {"namespace": "default", "name": "child", "version": "latest"}, "await": False}}
+    run = await start([{"ask": child}, *WAIT])
+    await api("POST", "/sweep")
+    found = await diagnose(api, run)
+    assert (found["fix"], found["evidence"]["awaited"]) == ("Wait: a sweep wakes it then.", [])
 
 
 async def test_the_call_of_a_diagnosis_helps(api: Client, start: StartRun) -> None:

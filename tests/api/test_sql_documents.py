@@ -99,8 +99,8 @@ async def test_a_new_version_needs_the_scope_as_well(keys: None):
         (call("delete from t where id = 1"), "", "needs `confirm: true`"),
         (call("explain delete from t where id = 1"), "", "needs `confirm: true`"),
         (call("with gone as (delete from t where id = 1 returning *) select * from gone"), "", "needs `confirm: true`"),
-        (call("select $1::int", params=[1, 2]), "/params", "takes 1 parameters, but is given 2"),
-        (call("select $1::int"), "/params", "takes 1 parameters, but is given 0"),
+        (call("select $1::int", params=[1, 2]), "/params", "takes 1 parameter, not 2"),
+        (call("select $1::int"), "/params", "takes 1 parameter, not 0"),
     ],
 )
 async def test_what_is_written_out_is_judged(api: Client, task: dict[str, Any], pointer: str, said: str):

@@ -179,8 +179,9 @@ def measure_streams(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) 
     )  # fmt: skip
     note = (
         f"One function process and {streams.RUNS} runs; busy: {streams.COMMITS_PER_SECOND} commits a second are tried, "
-        "and are not counted as queries. An event's milliseconds are those from its commit to its client; the clients "
-        "are one process on the same cores. Every number of clients is measured once."
+        "and are not counted as queries. An event's milliseconds are those from its commit to its client, without the "
+        "first second: what comes after a rest may wait for up to a second. The clients are one process on the same "
+        "cores. Every number of clients is measured once."
     )
     page.sections.append(Section("Streams", header, rows, note))
     judged = next((one for one in found if one.clients == ISSUED_CLIENTS), None)

@@ -30,6 +30,7 @@ IDLE_SECONDS = 5.0
 # A backend that has nothing more to do tells what it did after ten seconds: the opening is not to count as idling.
 SETTLE_SECONDS = 11.0
 REPORT_SECONDS = 1.1
+STORM = 250  # clients that connect at the same moment
 DELIVERY_SECONDS = 30.0
 # Beside its clients' connections a process has files of its own.
 SPARE_FILES = 200
@@ -166,8 +167,8 @@ async def watch(instance: Instance, hand: Hand, clients: list[Client], run_ids: 
     warm, *others = clients
     await warm.open(instance.port)
     before, begin = resident(instance.pid), time.perf_counter()
-    for some in range(0, len(others), 50):
-        await asyncio.gather(*(client.open(instance.port) for client in others[some : some + 50]))
+    for some in range(0, len(others), STORM):
+        await asyncio.gather(*(client.open(instance.port) for client in others[some : some + STORM]))
     cost.opened_per_second = len(others) / (time.perf_counter() - begin)
     await asyncio.sleep(SETTLE_SECONDS)
     cost.kb_per_client = (resident(instance.pid) - before) / 1024 / max(len(others), 1)
@@ -198,11 +199,15 @@ async def wait_until_told(clients: list[Client], last: dict[UUID, int]) -> None:
 
 
 def read_delays(clients: list[Client], committed: dict[tuple[UUID, int], float]) -> list[float]:
-    """Milliseconds from the commit's answer to the frame that covers it, per client and commit."""
+    """Milliseconds from the commit's answer to the frame that covers it, per client and commit.
+
+    Of the first second none: until its first look the poller rests for up to a second, whenever that is.
+    """
     delays = []
+    busy_from = min(committed.values()) + 1
     for client in clients:
         for (run_id, seq), moment in committed.items():
-            if run_id == client.run_id:
+            if run_id == client.run_id and moment >= busy_from:
                 covering = min(got for got in client.arrived if got >= seq)
                 delays.append((client.arrived[covering] - moment) * 1000)
     return delays

@@ -155,7 +155,7 @@ async def test_takes_no_longer_than_its_timeout(mcp: Caller) -> None:
     from tests.calls.server import never
 
     async with serve(Tools(reply=lambda _: never)) as server:
-        with pytest.raises(Fault, match=r"longer than 0\.05 seconds") as caught:
+        with pytest.raises(Fault, match=r"longer than 0\.05 s") as caught:
             await mcp(server, "tools/list", timeout={"milliseconds": 50})
     assert caught.value.status == 408
 

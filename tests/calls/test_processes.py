@@ -213,7 +213,7 @@ async def test_the_timeout_kills_the_process_and_all_it_has_started(tmp_path: Pa
     file = tmp_path / "pids"
     command = f"sleep 60 & echo $$ $! > {file}; wait"
     found = await refused(shell(command, about={"timeout_seconds": 0.5}))
-    assert found == ("timeout", 408, "The process took longer than 0.5 seconds.")
+    assert found == ("timeout", 408, "The process took longer than 0.5 s.")
     for pid in map(int, text(file).split()):
         await gone(pid)
     assert is_empty(scratch)

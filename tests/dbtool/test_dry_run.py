@@ -232,7 +232,10 @@ async def test_without_the_login_the_variable_is_named(tool: ToolDatabase, confi
     ],
 )
 async def test_a_write_that_spares_no_row_says_so_first(tool: ToolDatabase, sql: str, warning: str | None):
-    warnings = (await rehearse(sql)).warnings
+    done = await rehearse(sql)
+    warnings = done.warnings
+    assert ("every_row" in done.warning_codes) == bool(warning)
+    assert len(done.warning_codes) == len(warnings)
     assert warnings[:1] == [warning] if warning else not any("Every row" in each for each in warnings)
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import select
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -199,6 +200,17 @@ async def test_leaves_no_process_behind(project: Path) -> None:
         pid = platform.pids["toy"]
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_what_a_function_has_started_ends_with_it_and_keeps_nobody_waiting(project: Path) -> None:
+    async with (
+        asyncio.timeout(20),
+        LocalPlatform(project) as platform,
+        httpx.AsyncClient(base_url=platform.url) as client,
+    ):
+        child = os.pidfd_open((await client.get("/things/a/spawn")).json()["child"])
+    assert select.select([child], [], [], 10)[0]
+    os.close(child)
 
 
 async def _later(client: httpx.AsyncClient, path: str) -> httpx.Response:

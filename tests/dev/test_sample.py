@@ -19,7 +19,7 @@ from lib.dbtool.weaknesses import find_weaknesses
 from lib.dev.postgres import Server
 from lib.dev.sample import open_sample
 from lib.migrate import migrate
-from lib.store.tool import admit_writer
+from lib.store.tool import admit_writer, why_not_admitted
 
 pytestmark = pytest.mark.anyio
 
@@ -105,13 +105,15 @@ async def test_the_writer_may_commit_steps_and_call_nothing_else_of_ours(url: st
 async def test_only_a_login_of_this_very_database_is_let_in(url: str) -> None:
     await open_sample(url)
     async with await psycopg.AsyncConnection.connect(url) as conn:
-        for write_url, admitted in (
-            (f"postgresql://{WRITER}.tenant:p@pooler.example/sample", True),
-            (f"postgresql://{WRITER}:p@db.example/elsewhere", False),
-            ("postgresql://nobody:p@db.example/sample", False),
-            (url, False),  # the owner himself needs no letting in
+        for write_url, obstacle in (
+            (f"postgresql://{WRITER}.tenant:p@pooler.example/sample", None),
+            (f"postgresql://{WRITER}:p@db.example/elsewhere", "leads to another database"),
+            ("postgresql://nobody:p@db.example/sample", "does not exist here"),
+            (url, "is a superuser"),  # the owner himself needs no letting in
         ):
-            assert await admit_writer(conn, write_url) is admitted
+            assert await admit_writer(conn, write_url) is (obstacle is None)
+            found = await why_not_admitted(conn, write_url)
+            assert found is None if obstacle is None else obstacle in (found or "")
         await conn.rollback()
 
 

@@ -10,6 +10,20 @@ gate = asyncio.Event()
 crons = []
 
 
+async def act(word, answer):
+    if word == "open":
+        gate.set()
+    elif word == "hang":
+        await asyncio.Event().wait()
+    elif word == "spawn":
+        answer["child"] = (await asyncio.create_subprocess_exec("sleep", "60")).pid
+    elif word == "die":
+        os._exit(3)
+    elif word == "speak":
+        print("one ", end="")
+        print("line")
+
+
 async def app(scope, receive, send):
     if scope["type"] != "http":
         return
@@ -28,15 +42,7 @@ async def app(scope, receive, send):
     }
     if "vercel-cron" in answer["headers"].get("user-agent", ""):
         crons.append(answer["headers"])
-    if word == "open":
-        gate.set()
-    elif word == "hang":
-        await asyncio.Event().wait()
-    elif word == "die":
-        os._exit(3)
-    elif word == "speak":
-        print("one ", end="")
-        print("line")
+    await act(word, answer)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"x-toy", b"yes")]})
     if word == "stream":
         gate.clear()

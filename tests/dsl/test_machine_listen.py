@@ -1,6 +1,9 @@
 """`listen`: which events are taken, what is made of them, and when it is enough."""
 
+import itertools
 import json
+import random
+from typing import Any
 
 import pytest
 
@@ -41,7 +44,7 @@ def test_any_ends_with_the_first_event_that_matches_one_of_the_filters():
 
 def test_any_of_nothing_takes_every_event():
     run = hearing({"any": []})
-    assert run.listens == (dsl.Listen(run.listens[0].id, None),)
+    assert run.listens == (dsl.Listen(run.listens[0].id, None, {}),)
     run.hear(event("whatever", 1))
     assert run.output == [1]
 
@@ -99,6 +102,51 @@ def test_until_all_of_several_events():
 def test_the_types_a_task_can_want_are_known_while_it_listens(to, types):
     run = hearing(to)
     assert [listen.types for listen in run.listens] == [types]
+
+
+def at(type: str, source: Any) -> dict[str, Any]:
+    return {"with": {"type": type, "source": source}}
+
+
+@pytest.mark.parametrize(
+    ("to", "sources"),
+    [
+        ({"one": at("a", "/x")}, {"a": ["/x"]}),
+        ({"any": [at("a", "/y"), at("a", "/x"), of("b"), at("c", "/x")]}, {"a": ["/x", "/y"], "c": ["/x"]}),
+        ({"all": [at("a", "/x"), of("a")]}, {}),
+        ({"one": at("a", '${ startswith("/") }')}, {}),
+        ({"any": [at("a", "/x"), at("a", "${ . }")]}, {}),
+        ({"any": [at("a", "/x")], "until": {"one": at("a", "/z")}}, {"a": ["/x", "/z"]}),
+        ({"any": [at("a", "/x")], "until": {"one": of("a")}}, {}),
+        ({"any": [at("a", "/x")], "until": {"any": []}}, {}),
+        ({"any": [at("a", "/x"), {"with": {"source": "/x"}}]}, {}),
+        ({"one": at("${ . }", "/x")}, {}),
+    ],
+)
+def test_the_sources_a_task_can_want_of_a_type_are_known_while_it_listens(to, sources):
+    run = hearing(to)
+    assert [listen.sources for listen in run.listens] == [sources]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_task_takes_an_event_of_a_type_and_source_that_it_is_said_not_to_want(seed: int):
+    """Whatever is left out where events are delivered has to be what the task itself would have passed over."""
+    dice = random.Random(seed)
+    kinds, places = ["a", "b"], ["/x", "/y", '${ startswith("/x") }', None]
+
+    def draw() -> dict[str, Any]:
+        place = dice.choice(places)
+        return {"with": {"type": dice.choice(kinds)} | ({"source": place} if place else {})}
+
+    mode = dice.choice(["one", "any", "all"])
+    to: dict[str, Any] = {mode: draw() if mode == "one" else [draw() for _ in range(dice.randint(1, 3))]}
+    if mode == "any":
+        to["until"] = dice.choice([{"one": draw()}, {"all": [draw(), draw()]}])
+    for type, source in itertools.product(["a", "b", "c"], ["/x", "/y", "/z"]):
+        run = hearing(to)
+        [listen] = run.listens
+        told = listen.types is None or (type in listen.types and source in listen.sources.get(type, [source]))
+        assert told or run.hear(event(type, source=source)) == ()
 
 
 def test_a_run_that_has_ended_listens_no_more():

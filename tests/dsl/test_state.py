@@ -76,6 +76,60 @@ def test_a_state_of_another_format_is_refused():
         State.load({**Play(fork_of_calls(1)).state.dump(), "format": 2})
 
 
+def written(run):
+    return json.dumps(run.state.dump(), separators=(",", ":")).encode()
+
+
+def alike(one, other):
+    """How many bytes two texts begin with in common."""
+    return next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(map(len, (one, other)))
+    )
+
+
+def changed_bytes(before, after):
+    """How long the part is between the bytes that both begin with and those that both end with."""
+    start = alike(before, after)
+    return len(after) - start - alike(before[start:][::-1], after[start:][::-1])
+
+
+@pytest.mark.parametrize("around", [{}, {"for": {"in": "[range(2)]"}}, {"for": {"in": "[range(900)]"}}])
+def test_what_a_step_changes_stands_together_however_much_there_is_beside_it(around):
+    tasks = [{f"c{n}": call(export={"as": "{n: .}"})} for n in range(9)]
+    run = Play(document({"inside": {**around, "do": tasks}}), {"big": "x" * 5_000})
+    run.answer("c0", 10)
+    before = written(run)
+    run.answer("c1", 11)
+    assert changed_bytes(before, written(run)) < 200
+
+
+def test_a_state_whose_values_are_counted_from_the_front_is_read():
+    around = {"task": "/", "parent": None, "visit": 1, "started": 0, "raw": 1, "input": 1, "id": 0}
+    step = {"task": "/do/1/b", "parent": 0, "visit": 1, "started": 0, "raw": 2, "input": 2, "id": 2, "context": 0}
+    older = {
+        "values": [{"of": "context"}, {"of": "input"}, {"of": "a"}],
+        "next_id": 3,
+        "pure": 0,
+        "ready": [],
+        "frames": [{**step, "attempt": 1, "open": True, "function": "http"}, around],
+        "visits": {"/do/1/b": 1, "/do/0/a": 1, "/": 1},
+        "outcome": None,
+        "context": 0,
+        "input": 1,
+        "started": 0,
+        "run_id": "run-1",
+        "format": 1,
+    }
+    body = call(with_={"body": "${ [., $context, $workflow.input] }"})
+    compiled = document({"a": call()}, {"b": body}, {"c": call()})
+    state = State.load(older)
+    [effect] = dsl.open_effects(state)
+    values = [{"of": "a"}, {"of": "context"}, {"of": "input"}]
+    assert dsl.resolve(compiled, state, effect)["body"] == values
+    after = dsl.advance(compiled, state, [dsl.Result(effect.id, 1)], now=NOON)
+    assert [effect.reference for effect in after.effects] == ["/do/2/c"]
+
+
 def test_the_state_does_not_grow_with_history():
     body = [{"s": {"set": "${ $index }"}}, {"c": call()}]
     run = Play(document({"loop": {"for": {"in": "[range(200)]"}, "do": body}}))

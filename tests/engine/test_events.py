@@ -57,6 +57,17 @@ async def test_an_event_that_does_not_fit_is_read_and_leaves_the_run_waiting(sta
     assert await result(run_id) == [1]
 
 
+async def test_an_event_from_another_source_than_the_document_names_disturbs_nobody(start, reactor: Reactor):
+    wanted = {"any": [{"with": {"type": "paid", "source": source}} for source in ("/tests", "/till")]}
+    run_id = await start(document([{"wait": listen(wanted)}]))
+    await sweep_all(reactor, None)
+    assert (await store.deliver_events([event("a", source="/elsewhere")])).woken == []
+    assert (await sweep_all(reactor, None)).claimed == 0
+    assert (await store.deliver_events([event("b", source="/till", data=1)])).woken == [run_id]
+    await sweep_all(reactor, None)
+    assert await result(run_id) == [1]
+
+
 async def test_events_that_came_before_the_listener_are_its_own(start, reactor: Reactor):
     await store.deliver_events([event("a", data=1), event("b", data=2)])
     run_id = await start(document([{"first": listen()}, {"keep": {"set": {"first": "${ . }"}}}, {"second": listen()}]))

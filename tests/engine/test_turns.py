@@ -136,7 +136,7 @@ async def test_a_run_that_met_a_bug_can_be_retried(start, reactor: Reactor, perf
 
 
 async def test_an_effect_of_a_manual_run_that_was_cut_off_uses_its_permission(start, reactor: Reactor, performed):
-    caught = {"try": [{"endless": call("http://x/endless", timeout={"after": {"milliseconds": 40}})}], "catch": {}}
+    caught = {"try": [{"endless": call("http://x/endless", timeout={"after": {"milliseconds": 900}})}], "catch": {}}
     run_id = await start(document([{"first": caught}, {"second": call("http://x/fast")}]), mode="manual")
     await sweep_all(reactor, None)
     await store.resume_run(run_id)

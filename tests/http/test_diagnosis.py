@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from lib.http.diagnosis import Cause, judge, show_diagnosis
-from lib.store import Diagnosis, Event
+from lib.store import Awaited, Diagnosis, Event
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SOON, JUST = NOW + timedelta(minutes=1), NOW - timedelta(seconds=10)
@@ -67,6 +67,18 @@ def test_says_until_for_what_is_to_come_and_since_for_what_was() -> None:
     late = show_diagnosis(UUID(int=1), replace(FACTS, due_at=LONG_AGO, last_sweep_at=None), STARTED)
     assert late["since"] == "2026-11-23T11:00:00.000Z"
     assert late["evidence"]["last_event"]["data"] == {"task": "/do/0/x"}
+
+
+def test_a_parent_of_several_is_told_of_the_first_and_that_there_are_others() -> None:
+    awaited = [Awaited(UUID(int=2), "waiting"), Awaited(UUID(int=3), "pending")]
+    shown = show_diagnosis(UUID(int=1), replace(FACTS, status="waiting", due_at=None), STARTED, awaited)
+    assert shown["fix"].endswith("000000000002, which it has started, is waiting, and others have not ended.")
+    assert [child["status"] for child in shown["evidence"]["awaited"]] == ["waiting", "pending"]
+
+
+def test_a_parent_that_is_due_is_no_longer_waiting_for_its_children() -> None:
+    found = judge(replace(FACTS, status="waiting"), STARTED, [Awaited(UUID(int=2), "waiting")])
+    assert found.cause == "due"
 
 
 def test_the_call_is_ready_to_be_made() -> None:

@@ -50,6 +50,7 @@ class Wave:
         self._ordered: list[Order] = []
         self._calm = False
         self._eye: psycopg.AsyncConnection[Any] | None = None
+        self._opening_eye = asyncio.Lock()  # many look through it: the second must not open another
 
     async def run(self) -> Counts:
         """The whole wave; raises Violation."""
@@ -69,8 +70,9 @@ class Wave:
     async def look(self, query: str) -> list[Any]:
         """Rows from a connection that no fault strikes."""
         try:
-            if self._eye is None or self._eye.closed:
-                self._eye = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+            async with self._opening_eye:
+                if self._eye is None or self._eye.closed:
+                    self._eye = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
             return await (await self._eye.execute(query.encode())).fetchall()
         except psycopg.OperationalError:  # it is recovering
             return []

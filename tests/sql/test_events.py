@@ -24,6 +24,48 @@ async def test_an_event_wakes_the_runs_that_listen_to_its_type_or_to_any(databas
     assert mail["event"] == event("a")
 
 
+async def test_an_event_wakes_nobody_who_wants_its_type_from_another_source_only(database: str):
+    here, there, both, any_ = [await hold() for _ in range(4)]
+    await here.wait(listens=[(1, ["paid"], {"paid": ["/tests"]})])
+    await there.wait(listens=[(1, ["paid", "shipped"], {"paid": ["/elsewhere"]})])
+    await both.wait(listens=[(1, ["paid"], {"paid": ["/elsewhere"]}), (2, ["paid"], {"paid": ["/x", "/tests"]})])
+    await any_.wait(listens=[(1, ["paid"], {})])
+    assert set((await store.deliver_events([event("a")])).woken) == {here.id, both.id, any_.id}
+    assert [await is_due(run.id) for run in (here, there, both, any_)] == [True, False, True, True]
+    assert await inbox(there.id) == []
+    delivery = await store.deliver_events([event("b", type="shipped"), event("c", source="/elsewhere")])
+    assert set(delivery.woken) == {there.id, both.id, any_.id}
+    assert await inbox(there.id) == ["b", "c"]
+
+
+async def test_of_the_kept_events_those_of_its_sources_are_offered_to_who_comes_later(database: str):
+    await store.deliver_events([event("a"), event("b", source="/elsewhere")])
+    run = await hold()
+    await run.wait(listens=[(1, ["paid"], {"paid": ["/elsewhere"]})])
+    assert await inbox(run.id) == ["b"]
+    held = await hold(run.id)
+    [mail] = held.inbox
+    more = [(1, ["paid"], {"paid": ["/elsewhere", "/tests"]})]
+    await held.commit(Mail(read=[mail["id"]], taken=[mail["number"]], listens=more))
+    assert await inbox(run.id) == ["a"]
+
+
+async def test_what_the_release_before_says_of_listening_means_every_source(database: str):
+    run = await hold()
+    await sql("select ratchet.subscribe(%s::json, 1)", f'[{{"run":"{run.id}","listens":[[1,["paid"]],[2,null]]}}]')
+    rows = await sql("select listener, type, sources from ratchet.subscriptions order by listener")
+    assert rows == [(1, "paid", None), (2, None, None)]
+
+
+async def test_a_listener_whose_sources_become_others_is_never_without_a_subscription(database: str):
+    """The release before does not say any: it may take over a run that this one has suspended to listen."""
+    run = await hold()
+    before = "select sources from ratchet.subscriptions"
+    for sources, told in ((["/a"], ["/a"]), (["/b", "/c"], ["/b", "/c"]), (None, None), (["/a"], ["/a"])):
+        await run.commit(Mail(listens=[(1, ["paid"], {} if sources is None else {"paid": sources})]))
+        assert await sql(before) == [(told,)]
+
+
 async def test_the_same_source_and_id_twice_counts_once(database: str):
     run = await listener("paid")
     await store.deliver_events([event("a"), event("a", data="other"), event("b")])
@@ -50,7 +92,7 @@ async def test_an_event_with_a_nul_character_in_its_data_is_kept_to_the_letter(d
 
 async def test_a_held_run_is_not_disturbed_and_learns_of_mail_at_its_next_commit(database: str):
     run = await hold()
-    assert not (await run.commit(Mail(listens=[(1, ["paid"])]))).mail
+    assert not (await run.commit(Mail(listens=[(1, ["paid"], {})]))).mail
     await store.deliver_events([event("a")])
     assert not await is_due(run.id)
     assert (await run.commit(Mail())).mail
@@ -60,7 +102,7 @@ async def test_a_held_run_is_not_disturbed_and_learns_of_mail_at_its_next_commit
 
 async def test_a_run_that_is_let_go_with_unread_mail_is_due_at_once(database: str):
     run = await hold()
-    await run.commit(Mail(listens=[(1, ["paid"])]))
+    await run.commit(Mail(listens=[(1, ["paid"], {})]))
     await store.deliver_events([event("a")])
     verdict = await run.wait()
     assert (verdict.mail, list(verdict.woken)) == (True, [run.id])
@@ -97,9 +139,9 @@ async def test_a_listener_that_stays_is_not_offered_an_event_again(database: str
     run = await listener("paid")
     await store.deliver_events([event("a")])
     held = await hold(run.id)
-    await held.commit(Mail(read=[held.inbox[0]["id"]], listens=[(1, ["paid"])]))
+    await held.commit(Mail(read=[held.inbox[0]["id"]], listens=[(1, ["paid"], {})]))
     assert await inbox(run.id) == []
-    await held.commit(Mail(listens=[(1, ["paid"]), (2, ["paid"])]))
+    await held.commit(Mail(listens=[(1, ["paid"], {}), (2, ["paid"], {})]))
     assert await inbox(run.id) == ["a"]  # the new listener has not seen it
 
 
@@ -123,7 +165,7 @@ async def test_an_old_event_is_kept_while_an_inbox_holds_it(database: str):
 
 async def test_who_listens_no_more_gets_nothing(database: str):
     run = await hold()
-    await run.commit(Mail(listens=[(1, ["paid"]), (2, None)]))
+    await run.commit(Mail(listens=[(1, ["paid"], {}), (2, None, {})]))
     await run.commit(Mail(listens=[]))
     assert (await store.deliver_events([event("a")])).woken == []
 
@@ -131,7 +173,7 @@ async def test_who_listens_no_more_gets_nothing(database: str):
 async def test_the_end_of_a_run_forgets_its_mail_and_what_it_listened_to(database: str):
     ended, cancelled = await hold(), await hold()
     for run in (ended, cancelled):
-        await run.commit(Mail(listens=[(1, ["paid"])]))
+        await run.commit(Mail(listens=[(1, ["paid"], {})]))
     await store.deliver_events([event("a")])
     await ended.end()
     await store.cancel_run(cancelled.id)
@@ -148,7 +190,7 @@ async def test_an_emitted_event_is_delivered_by_the_commit_that_emits_it(databas
 
 async def test_a_run_hears_what_it_emits_itself(database: str):
     run = await hold()
-    assert (await run.commit(Mail(listens=[(1, ["paid"])], emitted=[event("a")]))).mail
+    assert (await run.commit(Mail(listens=[(1, ["paid"], {})], emitted=[event("a")]))).mail
 
 
 async def test_a_holder_that_lost_its_lease_emits_nothing_and_takes_nothing(database: str):
@@ -166,7 +208,7 @@ async def test_a_holder_that_lost_its_lease_emits_nothing_and_takes_nothing(data
 
 async def test_an_entry_that_arrives_again_counts_once(database: str):
     sender, run = await hold(), await listener("paid")
-    entry = sender.entry(Mail(emitted=[event("a")], listens=[(1, ["paid"])]))
+    entry = sender.entry(Mail(emitted=[event("a")], listens=[(1, ["paid"], {})]))
     [first] = await store.commit_batch(sender.lease, 60, [entry])
     [again] = await store.commit_batch(sender.lease, 60, [entry])
     assert (first.held, again.held, first.seq) == (True, True, again.seq)
@@ -190,7 +232,7 @@ async def test_a_subscription_waits_for_a_delivery_that_is_being_committed_and_i
     run = await hold()
     async with session(database) as other:
         await other.execute(DELIVER)
-        commit = asyncio.create_task(run.wait(listens=[(1, ["paid"])]))
+        commit = asyncio.create_task(run.wait(listens=[(1, ["paid"], {})]))
         await blocked(commit, ["advisory"])
         await other.commit()
         assert (await commit).mail
@@ -201,7 +243,7 @@ async def test_a_listener_to_any_type_waits_for_a_delivery_of_whichever(database
     run = await hold()
     async with session(database) as other:
         await other.execute(DELIVER)
-        commit = asyncio.create_task(run.wait(listens=[(1, None)]))
+        commit = asyncio.create_task(run.wait(listens=[(1, None, {})]))
         await blocked(commit, ["advisory"])
         await other.commit()
         assert (await commit).mail
@@ -216,7 +258,7 @@ async def test_two_deliveries_do_not_wait_for_each_other(database: str):
 
 async def test_a_run_that_is_let_go_during_a_delivery_is_due_after_it(database: str):
     run = await hold()
-    await run.commit(Mail(listens=[(1, ["paid"])]))
+    await run.commit(Mail(listens=[(1, ["paid"], {})]))
     async with session(database) as other:
         await other.execute(DELIVER)
         release = asyncio.create_task(run.wait())

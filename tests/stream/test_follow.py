@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,6 +16,8 @@ from tests.stream.tools import (
     Hand,
     OwnedClock,
     Seen,
+    ask_to_follow,
+    follow,
     next_write,
     read_all,
     read_frames,
@@ -25,13 +26,6 @@ from tests.stream.tools import (
 )
 
 pytestmark = pytest.mark.anyio
-
-
-async def follow(run_id: UUID, after: int | None = None, deadline: float | None = None) -> AsyncGenerator[bytes]:
-    """A stream that has something left to say."""
-    opened = await stream.follow(run_id, after, datetime.fromtimestamp(deadline, UTC) if deadline else None)
-    assert opened is not None
-    return opened
 
 
 async def ended(hand: Hand, count: int = 3) -> tuple[UUID, int]:
@@ -100,7 +94,7 @@ async def test_each_event_once_across_reconnects(poller: Poller, hand: Hand, clo
     await hand.commit(run_id, seq, status="completed")
     seen += await read_all(await follow(run_id, after))
     assert seqs_of(seen) == list(range(1, seq + 2))
-    assert await stream.follow(run_id, seq + 1, None) is None
+    assert await ask_to_follow(run_id, seq + 1) is None
 
 
 async def test_a_client_cut_off_in_the_middle_of_a_commit_goes_on_there(poller: Poller, hand: Hand) -> None:
@@ -121,14 +115,14 @@ async def test_connected_carries_the_clients_own_cursor(poller: Poller, hand: Ha
 
 async def test_nothing_is_left_after_the_end(poller: Poller, hand: Hand) -> None:
     run_id, seq = await ended(hand)
-    assert await stream.follow(run_id, seq, None) is None
-    assert await stream.follow(run_id, seq + 5, None) is None
+    assert await ask_to_follow(run_id, seq) is None
+    assert await ask_to_follow(run_id, seq + 5) is None
 
 
 async def test_a_retried_run_is_followed_again_after_its_end(poller: Poller, hand: Hand) -> None:
     run_id = await waiting(hand)
     await hand.commit(run_id, 1, status="failed")
-    assert await stream.follow(run_id, 2, None) is None
+    assert await ask_to_follow(run_id, 2) is None
     await store.retry_run(run_id)
     client = await follow(run_id, 2)
     assert (await read_until(client, 3))[-1].body["run"]["status"] == "running"
@@ -138,7 +132,7 @@ async def test_a_retried_run_is_followed_again_after_its_end(poller: Poller, han
 async def test_an_unknown_run_is_not_found(poller: Poller) -> None:
     for after in (None, 0, 7):
         with pytest.raises(NotFound):
-            await stream.follow(uuid4(), after, None)
+            await ask_to_follow(uuid4(), after)
     await until_idle(poller)
 
 
@@ -163,7 +157,7 @@ async def test_refuses_the_stream_too_many(poller: Poller, hand: Hand, monkeypat
     settings.cache_clear()
     first, second = await follow(run_id), await follow(run_id)
     with pytest.raises(Unavailable) as refused:
-        await stream.follow(run_id, None, None)
+        await ask_to_follow(run_id)
     assert refused.value.extra["retry_after"] > 0
     await first.aclose()
     third = await follow(run_id)
@@ -249,7 +243,7 @@ async def test_a_deadline_that_is_near_still_lets_a_client_move_on(
     run_id, seq = await ended(hand, 250)
     after: int | None = None
     seen: list[Seen] = []
-    while client := await stream.follow(run_id, after, datetime.fromtimestamp(clock.now(), UTC)):
+    while client := await ask_to_follow(run_id, after, clock.now()):
         seen += await read_all(client)
         after = seen[-1].id
     assert seqs_of(seen) == list(range(1, seq + 1))
@@ -275,7 +269,7 @@ async def test_a_database_that_is_down_refuses_a_first_client_and_delays_the_oth
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     settings.cache_clear()
     with pytest.raises(DatabaseDown):
-        await stream.follow(run_id, None, None)
+        await ask_to_follow(run_id)
     (only,) = [data async for data in await follow(run_id, 1)]
     assert only.startswith(b"retry: ")
     assert b"\n\n" not in only

@@ -10,13 +10,13 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from lib import db, store, stream
+from lib import db, store
 from lib.config import settings
 from lib.errors import DatabaseDown
 from lib.log import bind
 from lib.stream import frames
 from lib.stream.poller import FASTEST_SECONDS, OUTAGE_SECONDS, SLOWEST_SECONDS, Poller
-from tests.stream.tools import Hand, OwnedClock, Seen, next_write, read_all, read_frames, seqs_of
+from tests.stream.tools import Hand, OwnedClock, Seen, ask_to_follow, follow, next_write, read_all, read_frames, seqs_of
 
 pytestmark = pytest.mark.anyio
 STREAMS = 300
@@ -40,18 +40,11 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
-async def open_stream(run_id: UUID, after: int | None = None) -> AsyncGenerator[bytes]:
-    """A stream that has something left to say."""
-    opened = await stream.follow(run_id, after, None)
-    assert opened is not None
-    return opened
-
-
 async def silent(hand: Hand) -> tuple[UUID, AsyncGenerator[bytes]]:
     """A run with one event and a client that has seen it."""
     run_id = await hand.start()
     await hand.claim([run_id])
-    client = await open_stream(run_id)
+    client = await follow(run_id)
     await next_write(client)
     await next_write(client)
     return run_id, client
@@ -112,7 +105,7 @@ async def test_asks_for_many_runs_in_a_few_queries(
 ) -> None:
     monkeypatch.setattr("lib.stream.poller.RUNS_PER_QUERY", 10)
     run_ids = [await hand.start() for _ in range(25)]
-    clients = await asyncio.gather(*(open_stream(run_id) for run_id in run_ids))
+    clients = await asyncio.gather(*(follow(run_id) for run_id in run_ids))
     assert sum(queries) == 25
     assert max(queries) == 10
     for client in clients:
@@ -154,7 +147,7 @@ class Client:
     async def read_until(self, seq: int, *, leave: bool = False) -> None:
         """Read up to this event; then perhaps go away without a word."""
         while not seqs_of(self.seen) or self.seen[-1].id < seq:
-            self._stream = self._stream or await open_stream(self.run_id, self.seen[-1].id if self.seen else None)
+            self._stream = self._stream or await follow(self.run_id, self.seen[-1].id if self.seen else None)
             self.seen += read_frames(await next_write(self._stream))
         if leave and self._stream:
             await self._stream.aclose()
@@ -162,7 +155,7 @@ class Client:
 
     async def read_to_end(self) -> None:
         """Read the rest."""
-        self.seen += await read_all(self._stream or await open_stream(self.run_id, self.seen[-1].id))
+        self.seen += await read_all(self._stream or await follow(self.run_id, self.seen[-1].id))
 
 
 async def kill_connections(url: str) -> None:
@@ -265,7 +258,7 @@ async def test_a_question_that_fails_for_any_reason_does_not_leave_clients_waiti
     async with db.connection() as conn:
         await conn.execute("drop function ratchet.read_changes")
     with pytest.raises(psycopg.errors.UndefinedFunction):
-        await stream.follow(run_id, None, None)
+        await ask_to_follow(run_id)
     writes: list[bytes] = []
     reader = asyncio.create_task(read_into(writes, client, raw=True))
     while not reader.done():

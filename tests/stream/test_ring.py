@@ -114,7 +114,7 @@ async def test_a_hole_in_history_is_a_gap() -> None:
 
 async def test_clients_at_one_cursor_share_one_encoding() -> None:
     ring = filled(3)
-    ring.clients = 2
+    ring.clients = {asyncio.Event(), asyncio.Event()}
     first = await ring.next_frame(0)
     assert await ring.next_frame(0) is first
     ring.take(make_run(4), make_events(4, 4))
@@ -123,9 +123,9 @@ async def test_clients_at_one_cursor_share_one_encoding() -> None:
 
 async def test_keeps_few_frames_and_none_for_a_lone_client() -> None:
     ring = filled(20)
-    ring.clients = 1
+    ring.clients = {asyncio.Event()}
     assert await ring.next_frame(0) is not await ring.next_frame(0)
-    ring.clients = 2
+    ring.clients = {asyncio.Event(), asyncio.Event()}
     for cursor in range(20):
         await ring.next_frame(cursor)
     assert len(ring._cache) == CACHED_FRAMES
@@ -187,8 +187,8 @@ async def test_history_longer_than_one_reading_comes_from_the_table(hand: Hand, 
 async def test_clients_that_fell_behind_together_read_the_table_once(hand: Hand, reads: list[int]) -> None:
     run_id, seq = await grown(hand, 4, 60)
     ring = await ring_of(run_id, 0)
-    ring.clients = 20
-    walks = await asyncio.gather(*(walk(ring, 0) for _ in range(ring.clients)))
+    ring.clients = {asyncio.Event() for _ in range(20)}
+    walks = await asyncio.gather(*(walk(ring, 0) for _ in ring.clients))
     assert all(seqs_of([f for write in one for f in write]) == list(range(1, seq + 1)) for one in walks)
     assert reads == [0, 100, 200]
 

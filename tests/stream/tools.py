@@ -2,16 +2,30 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from lib import store
+from lib import store, stream
 from lib.stream.clock import Clock
 from lib.stream.poller import Poller
 
 PATIENCE_SECONDS = 10.0  # a machine under load may take its time; nothing waits this long when all is well
+
+
+@dataclass(frozen=True, eq=False)
+class OwnedTimer:
+    """A call that comes when its test lets that much time pass."""
+
+    others: "set[OwnedTimer]"
+    at: float
+    callback: Callable[[], None]
+
+    def cancel(self) -> None:
+        """It need not come any more."""
+        self.others.discard(self)
 
 
 class OwnedClock(Clock):
@@ -21,6 +35,7 @@ class OwnedClock(Clock):
         self.time = 1_000_000.0
         self._moved = asyncio.Event()
         self._waits: list[tuple[asyncio.Event, float]] = []
+        self._timers: set[OwnedTimer] = set()
         self._news = asyncio.Event()
 
     def now(self) -> float:
@@ -37,9 +52,18 @@ class OwnedClock(Clock):
             self._waits.remove(wait)
         return event.is_set()
 
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> "OwnedTimer":
+        timer = OwnedTimer(self._timers, self.time + seconds, callback)
+        self._timers.add(timer)
+        self._news.set()
+        return timer
+
     def advance(self, seconds: float) -> None:
         """Let time pass for everyone who waits."""
         self.time += seconds
+        for timer in [timer for timer in self._timers if timer.at <= self.time]:
+            timer.cancel()
+            timer.callback()
         self._moved.set()
         self._moved = asyncio.Event()
 
@@ -55,6 +79,7 @@ class OwnedClock(Clock):
 
     def _left(self) -> list[float]:
         ends = [end for event, end in self._waits if not event.is_set() and end > self.time]
+        ends += [timer.at for timer in self._timers]
         return sorted(end - self.time for end in ends)
 
 
@@ -150,6 +175,32 @@ def read_frames(data: bytes) -> list[Seen]:
             number, body = lines
             seen.append(Seen(int(number.removeprefix("id: ")), json.loads(body.removeprefix("data: "))))
     return seen
+
+
+async def ask_to_follow(
+    run_id: UUID, after: int | None = None, deadline: float | None = None
+) -> AsyncGenerator[bytes] | None:
+    """What `stream.follow` answers; time passes for as long as the pace holds the question back, and no longer."""
+    poller = stream._poller
+    assert isinstance(poller.clock, OwnedClock)
+    opening = asyncio.create_task(
+        stream.follow(run_id, after, None if deadline is None else datetime.fromtimestamp(deadline, UTC))
+    )
+    try:
+        while not opening.done():
+            if poller._asked:
+                poller.clock.advance(max(0.0, poller._free - poller.clock.now()))
+            await asyncio.wait([opening], timeout=0.001)
+    finally:
+        opening.cancel()
+    return opening.result()
+
+
+async def follow(run_id: UUID, after: int | None = None, deadline: float | None = None) -> AsyncGenerator[bytes]:
+    """A stream that has something left to say."""
+    opened = await ask_to_follow(run_id, after, deadline)
+    assert opened is not None
+    return opened
 
 
 async def next_write(stream: AsyncIterator[bytes]) -> bytes:
