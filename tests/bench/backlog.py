@@ -1,69 +1,94 @@
 """Backlog: what a claim costs with ever more due and finished runs, and a sweep that finds nothing due."""
 
 import time
+from dataclasses import dataclass
 from uuid import uuid4
 
 import psycopg
 
 from tests.bench.contenders import Prepared
-from tests.bench.lab import Lab, middle, say
+from tests.bench.lab import Lab, say
+from tests.bench.rounds import NotRun
 
 CLAIMS = 30
+IDLE_SECONDS = 2.0
+# Made as they would have come, one a millisecond, the newest now: identifiers and moments rise together.
 FILL = """
 with made as (
   insert into ratchet.runs (id, workflow_id, document, status, mode, seq, due_at, created_at, started_at, finished_at)
-  select ratchet.new_id(), w.id, w.document, %(status)s, 'auto', 1,
-         case when %(status)s = 'pending' then now() - n * interval '1 ms' else 'infinity' end, now(),
-         case when %(status)s = 'completed' then now() end, case when %(status)s = 'completed' then now() end
-  from ratchet.workflows w, generate_series(1, %(count)s) n
+  select uuidv7(-age), w.id, w.document, %(status)s, 'auto', 1,
+         case when %(status)s = 'pending' then now() - age else 'infinity' end, now() - age,
+         case when %(status)s = 'completed' then now() - age end,
+         case when %(status)s = 'completed' then now() - age end
+  from (select id, document from ratchet.workflows order by name limit 1) w,
+       generate_series(%(oldest)s, %(newest)s, -1) n, make_interval(secs => n / 1000.0) age
   returning id
 )
 insert into ratchet.run_payloads (run_id, input) select id, '{}' from made
 """
+COUNT = "select count(finished_at), count(*) - count(finished_at) from ratchet.runs"
 CLAIM = "select count(*) from ratchet.claim_runs(%s, %s, 60, null)"
-SLICE = 250_000
+SLICE = 500_000
 
 
-def measure(lab: Lab, ours: Prepared, *, due: list[int], finished: int) -> list[tuple[int, float, float]]:
-    """For each number of due runs: milliseconds to claim one, and to claim fifty, among so many finished ones."""
+@dataclass
+class Claims:
+    """Milliseconds of single claims, of one run and of fifty, among so many due ones."""
+
+    due: int
+    of_one: list[float]
+    of_fifty: list[float]
+
+
+def measure(lab: Lab, ours: Prepared, *, due: list[int], finished: int) -> list[Claims]:
+    """For each number of due runs what claims take among so many finished ones."""
     found = []
     with lab.copy(ours.template) as url, psycopg.connect(url, autocommit=True) as conn:
+        begin = time.perf_counter()
         _fill(conn, "completed", finished)
+        say(f"  backlog: {finished:,} finished runs made in {time.perf_counter() - begin:.0f} s")
         there = 0
         for wanted in sorted(due):
             _fill(conn, "pending", wanted - there)
             there = wanted
+            if conn.execute(COUNT).fetchone() != (finished, wanted):
+                raise NotRun("there are not as many runs as there should be")
             conn.execute("vacuum (analyze) ratchet.runs, ratchet.run_payloads")
-            found.append((wanted, _claim_ms(conn, 1), _claim_ms(conn, 50)))
-            say(f"  backlog: {wanted} due, {finished} finished")
+            conn.execute("checkpoint")  # what is left of the filling is not written during the claims
+            found.append(Claims(wanted, _time_claims(conn, 1), _time_claims(conn, 50)))
+            say(f"  backlog: {wanted:,} due")
     return found
 
 
-def nothing_due(lab: Lab, ours: Prepared, *, finished: int) -> tuple[float, float]:
-    """Milliseconds of a claim that finds nothing, and transactions of a whole sweep that finds nothing."""
-    with lab.copy(ours.template) as url, psycopg.connect(url, autocommit=True) as conn:
-        _fill(conn, "completed", finished)
-        conn.execute("vacuum (analyze) ratchet.runs")
-        empty = _claim_ms(conn, 50)
-        with ours.processes(url, 1) as (worker,), lab.usage(url) as usage:
+def nothing_due(lab: Lab, ours: Prepared, *, finished: int) -> tuple[list[float], float]:
+    """Milliseconds of claims that find nothing, and transactions of a whole sweep that finds nothing."""
+    with lab.copy(ours.template) as url:
+        with psycopg.connect(url, autocommit=True) as conn:
+            _fill(conn, "completed", finished)
+            conn.execute("vacuum (analyze) ratchet.runs")
+            empty = _time_claims(conn, 50)
+        before = lab.transactions(url)
+        with ours.processes(url, 1) as (worker,):
             worker.ask("work", runs=0)
-            time.sleep(1)
-            sweeps = conn.execute("select count(*) from ratchet.sweeps").fetchone()
-    return empty, usage.transactions / max(sweeps[0] if sweeps else 1, 1)
+            time.sleep(IDLE_SECONDS)
+        spent = lab.transactions(url) - before
+        return empty, spent / lab.query(url, "select greatest(count(*), 1) from ratchet.sweeps")[0]
 
 
 def _fill(conn: psycopg.Connection, status: str, count: int) -> None:
-    while count > 0:
-        conn.execute(FILL, {"status": status, "count": min(count, SLICE)})
-        count -= SLICE
+    """Insert so many; nothing waits for the disk meanwhile."""
+    conn.execute("set synchronous_commit = off")
+    for oldest in range(count, 0, -SLICE):
+        conn.execute(FILL, {"status": status, "oldest": oldest, "newest": max(oldest - SLICE, 0) + 1})
+    conn.execute("reset synchronous_commit")
 
 
-def _claim_ms(conn: psycopg.Connection, limit: int) -> float:
-    """The median of some claims, each taken back: the backlog stays as long as it is."""
+def _time_claims(conn: psycopg.Connection, limit: int) -> list[float]:
+    """Milliseconds of some claims, each taken back: the backlog stays as long as it is."""
     found = []
     for _ in range(CLAIMS):
         with conn.transaction(force_rollback=True):
             begin = time.perf_counter()
             conn.execute(CLAIM, (uuid4(), limit))
             found.append((time.perf_counter() - begin) * 1000)
-    return middle(found)
+    return found

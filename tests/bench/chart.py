@@ -1,37 +1,79 @@
 """Bar charts as SVG, written by hand: no library is worth its weight for three rows of rectangles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
-WIDTH, LEFT, BAR, GAP, TOP = 720, 130, 18, 8, 34
-OURS, THEIRS = "#2563eb", "#94a3b8"
-STYLE = "font-family:system-ui,sans-serif;font-size:12px"
+WIDTH, LEFT, RIGHT, BAR, GAP, TOP, BOTTOM = 720, 140, 80, 18, 8, 36, 20
+OURS, THEIRS, NOBODYS, INK = "#2563eb", "#94a3b8", "#e2e8f0", "#0f172a"
+STYLE = f"font-family:system-ui,sans-serif;font-size:12px;fill:{INK}"
 
 
-def draw(panels: Mapping[str, Mapping[str, float]], ours: str) -> str:
-    """One panel of bars per title, values to the right of them; the contender called `ours` stands out."""
+@dataclass(frozen=True)
+class Panel:
+    """Bars under a title, in their order; `spreads`, of rounds, are drawn as lines from the slowest to the fastest."""
+
+    title: str
+    bars: Mapping[str, float]
+    spreads: Mapping[str, Sequence[float]]
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return TOP + len(self.bars) * (BAR + GAP) + BOTTOM
+
+
+def draw(panels: Sequence[Panel], ours: str, ceiling: str) -> str:
+    """One below the other, values to the right; the contender called `ours` stands out.
+
+    The one called `ceiling` is no contender: the others fill the width, and where it is longer, it is cut.
+    """
     parts, y = [], 0
-    for title, bars in panels.items():
-        parts.append(_panel(title, bars, ours, y))
-        y += TOP + len(bars) * (BAR + GAP) + 16
+    for panel in panels:
+        parts += _draw_panel(panel, ours, ceiling, y)
+        y += panel.height
     size = f'viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} style="{STYLE}">'
-    return "\n".join([head, f'<rect width="{WIDTH}" height="{y}" fill="#ffffff"/>', *parts, "</svg>", ""])
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" style="{STYLE}">'
+    told = "; ".join(panel.title for panel in panels)
+    back = f'<rect width="{WIDTH}" height="{y}" fill="#ffffff"/>'
+    return "\n".join([head, f"<title>{escape(told)}</title>", back, *parts, "</svg>", ""])
 
 
-def _panel(title: str, bars: Mapping[str, float], ours: str, y: int) -> str:
-    largest = max(bars.values(), default=1) or 1
-    lines = [f'<text x="10" y="{y + 22}" font-weight="600">{escape(title)}</text>']
-    for number, (name, value) in enumerate(bars.items()):
+def _draw_panel(panel: Panel, ours: str, ceiling: str, y: int) -> list[str]:
+    reaches = {name: max([value, *panel.spreads.get(name, ())]) for name, value in panel.bars.items()}
+    largest = max((reach for name, reach in reaches.items() if name != ceiling), default=0) or max(reaches.values())
+    scale = (WIDTH - LEFT - RIGHT) / (largest or 1)
+    title = f'<tspan font-weight="600">{escape(panel.title)}</tspan>'
+    legend = "; the lines: from the slowest round to the fastest" if panel.spreads else ""
+    lines = [f'<text x="10" y="{y + 22}">{title}{legend}</text>']
+    for number, (name, value) in enumerate(panel.bars.items()):
         top = y + TOP + number * (BAR + GAP)
-        width = max(value / largest * (WIDTH - LEFT - 90), 1)
-        color = OURS if name == ours else THEIRS
+        color = OURS if name == ours else NOBODYS if name == ceiling else THEIRS
+        cut = value > largest
+        end = LEFT + max(min(value, largest) * scale, 1)
         lines += [
             f'<text x="{LEFT - 8}" y="{top + 13}" text-anchor="end">{escape(name)}</text>',
-            f'<rect x="{LEFT}" y="{top}" width="{width:.1f}" height="{BAR}" rx="2" fill="{color}"/>',
-            f'<text x="{LEFT + width + 6:.1f}" y="{top + 13}">{_label(value)}</text>',
+            f'<rect x="{LEFT}" y="{top}" width="{end - LEFT:.1f}" height="{BAR}" rx="2" fill="{color}"/>',
         ]
-    return "\n".join(lines)
+        if cut:
+            lines.append(_draw_cut(end - 40, top))
+        elif name in panel.spreads:
+            low, high = (LEFT + reach * scale for reach in panel.spreads[name])
+            lines.append(_draw_spread(low, high, top))
+            end = max(end, high)
+        lines.append(f'<text x="{end + 6:.1f}" y="{top + 13}">{_label(value)}</text>')
+    return lines
+
+
+def _draw_cut(x: float, top: int) -> str:
+    """A gap across the bar: it is longer than it is drawn."""
+    points = f"{x},{top - 1} {x + 8},{top - 1} {x + 2},{top + BAR + 1} {x - 6},{top + BAR + 1}"
+    return f'<polygon points="{points}" fill="#ffffff"/>'
+
+
+def _draw_spread(low: float, high: float, top: int) -> str:
+    middle, path = top + BAR // 2, f"M{low:.1f} {top + 5}v8M{high:.1f} {top + 5}v8"
+    return f'<path d="{path}M{low:.1f} {middle}H{high:.1f}" stroke="{INK}" stroke-width="1" fill="none"/>'
 
 
 def _label(value: float) -> str:

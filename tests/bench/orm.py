@@ -10,8 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench.lab import HOME, Lab, describe_machine, interleave, open_lab, say
+from tests.bench.lab import HOME, Lab, describe_machine, open_lab, say
 from tests.bench.report import figure, render_table
+from tests.bench.rounds import interleave
 
 HERE = Path(__file__).parent
 DRIVER = "psycopg[binary]==3.3.9"
@@ -99,7 +100,7 @@ def run(lab: Lab, rounds: int) -> str:
             else:
                 cases[way] = lambda way=way: measure(way, url)
     rows = []
-    for way, found in interleave(rounds, cases).items():
+    for way, found in interleave(rounds, cases, vital=cases).found.items():
         figures = [figure(min(one[name] for one in found)) for name in FIGURES]
         rows.append((f"{way} {shown_version(way)}", *figures, figure(bundle_mb(way))))
     header = ("way", "import ms", "connect and first query ms", "get one µs", "list of 100 µs", "packages MB")

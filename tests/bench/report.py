@@ -50,6 +50,11 @@ def figure(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def spread(values: Sequence[float]) -> str:
+    """From the least to the largest."""
+    return f"{figure(min(values))}–{figure(max(values))}"
+
+
 def times(ratio: float) -> str:
     """A ratio."""
-    return f"{ratio:.1f}×" if ratio < 10 else f"{ratio:.0f}×"
+    return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.{1 if ratio >= 1 else 2}f}×"

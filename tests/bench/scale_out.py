@@ -5,9 +5,10 @@ from contextlib import nullcontext
 
 from tests.bench.contenders import Prepared
 from tests.bench.delay import delayed
-from tests.bench.lab import Lab, interleave, middle
+from tests.bench.lab import Lab
 from tests.bench.peers.protocol import STEPS_PER_RUN
-from tests.bench.throughput import wait_until_done
+from tests.bench.rounds import interleave
+from tests.bench.throughput import read_begin, wait_until_done
 
 DISTANCE_MS = 5.0
 
@@ -22,12 +23,14 @@ def measure(lab: Lab, ours: Prepared, processes: int, runs: int, distance_ms: fl
             for worker in workers:
                 worker.ask("work", runs=0)
             ended = wait_until_done(lab, url, ours, workers, runs)
-            began = min(first for worker in workers if (first := worker.ask("tally")["first"]))
+            began = read_begin(workers, runs)
     return runs * STEPS_PER_RUN / (ended - began)
 
 
-def compare(lab: Lab, ours: Prepared, *, counts: list[int], runs: int, rounds: int) -> dict[tuple[int, float], float]:
-    """Medians, by number of processes and milliseconds of distance."""
+def compare(
+    lab: Lab, ours: Prepared, *, counts: list[int], runs: int, rounds: int
+) -> dict[tuple[int, float], list[float]]:
+    """Steps per second of every round, by number of processes and milliseconds of distance."""
     cases: dict[str, Callable[[], float]] = {}
     keys: dict[str, tuple[int, float]] = {}
     for distance in (0.0, DISTANCE_MS):
@@ -35,4 +38,5 @@ def compare(lab: Lab, ours: Prepared, *, counts: list[int], runs: int, rounds: i
             name = f"{count} processes, {distance:g} ms away"
             keys[name] = (count, distance)
             cases[name] = lambda count=count, distance=distance: measure(lab, ours, count, runs, distance)
-    return {keys[name]: middle(found) for name, found in interleave(rounds, cases).items()}
+    found = interleave(rounds, cases, vital=cases).found
+    return {keys[name]: several for name, several in found.items()}

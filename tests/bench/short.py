@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 from tests.bench import latency, throughput
-from tests.bench.contenders import BARE, RATCHET
-from tests.bench.full import prepare_field
+from tests.bench.contenders import BARE, RATCHET, prepare_field
 from tests.bench.lab import Lab, percentile
 from tests.bench.machine import history_ratio
+from tests.bench.sizes import Sizes
 
 REMEMBERED = Path(__file__).with_name("ratios.json")
 RUNS, ROUNDS, LATENCY_RUNS = 400, 5, 40
@@ -18,11 +18,13 @@ RUNS, ROUNDS, LATENCY_RUNS = 400, 5, 40
 
 def measure(lab: Lab) -> dict[str, float]:
     """Ratios of which more is better."""
-    field, _ = prepare_field(lab, [RATCHET, BARE])
+    field, _ = prepare_field(lab, [RATCHET, BARE], Sizes().patience)
     rounds = throughput.compare(lab, field, processes=1, runs=RUNS, rounds=ROUNDS)
-    ours, bare = (throughput.medians(rounds[each.name]) for each in (RATCHET, BARE))
-    waits = latency.compare(lab, field, runs=LATENCY_RUNS, rounds=ROUNDS)
-    ours_ms, bare_ms = (percentile(waits[each.name]["whole"], 50) for each in (RATCHET, BARE))
+    ours, bare = (throughput.medians(rounds.found[each.name]) for each in (RATCHET, BARE))
+    waits = latency.compare(lab, field, runs=LATENCY_RUNS, rounds=ROUNDS, http=False)
+    ours_ms, bare_ms = (
+        percentile([ms for one in waits.found[each.name] for ms in one["whole"]], 50) for each in (RATCHET, BARE)
+    )
     return {
         "steps per second, of the bare ceiling's": ours.steps_per_second / bare.steps_per_second,
         "the bare ceiling's WAL bytes per step, of ours": bare.wal_bytes / ours.wal_bytes,

@@ -1,17 +1,14 @@
 """Throughput: N linear runs of five trivial durable steps, in one process, then in two; and what they wrote."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests.bench.contenders import Prepared, Worker
-from tests.bench.lab import Lab, interleave, middle
+from tests.bench.contenders import VITAL, Prepared
+from tests.bench.lab import POLL_SECONDS, Lab, middle
 from tests.bench.peers.protocol import STEPS_PER_RUN
-
-PATIENCE_SECONDS = 600.0
-WARM_UP = 20
+from tests.bench.rounds import NotRun, Rounds, interleave
+from tests.bench.worker import Worker
 
 
 @dataclass
@@ -22,7 +19,7 @@ class Measured:
     cpu_ms_per_step: float
     wal_bytes: float
     table_bytes: float
-    transactions: float
+    writes: float
 
 
 def measure(lab: Lab, prepared: Prepared, processes: int, runs: int) -> Measured:
@@ -31,57 +28,59 @@ def measure(lab: Lab, prepared: Prepared, processes: int, runs: int) -> Measured
     with lab.copy(prepared.template) as url, prepared.processes(url, processes) as workers:
         workers[0].ask("enqueue", runs=runs)
         with lab.usage(url) as usage:
-            cpu = sum(cpu_seconds(worker.pid) for worker in workers)
+            cpu = sum(worker.cpu_seconds() for worker in workers)
             for number, worker in enumerate(workers):
                 worker.ask("work", runs=runs if number == 0 or contender.shares else 0)
             ended = wait_until_done(lab, url, prepared, workers, runs)
-            cpu = sum(cpu_seconds(worker.pid) for worker in workers) - cpu
-            tallies = [worker.ask("tally") for worker in workers]
-        began = min(tally["first"] for tally in tallies if tally["first"])
+            cpu = sum(worker.cpu_seconds() for worker in workers) - cpu
+        began = read_begin(workers, runs)
     steps = runs * STEPS_PER_RUN
     return Measured(
         steps / (ended - began),
         cpu * 1000 / steps,
         usage.wal_bytes / steps,
         usage.table_bytes / steps,
-        usage.transactions / runs,
+        usage.writes / runs,
     )
 
 
 def wait_until_done(lab: Lab, url: str, prepared: Prepared, workers: Sequence[Worker], runs: int) -> float:
-    """The moment of the last run's end."""
+    """The moment of the last run's end; raises when a process dies before, or it takes too long."""
+
+    def check() -> None:
+        for worker in workers:
+            worker.check()
+
     if prepared.contender.unfinished:
-        return lab.wait(url, prepared.contender.unfinished, lambda open_runs: open_runs == 0, PATIENCE_SECONDS)
-    until = time.monotonic() + PATIENCE_SECONDS
+        return lab.wait_for_none(url, prepared.contender.unfinished, prepared.patience, check)
+    until = time.monotonic() + prepared.patience
     while time.monotonic() < until:
         if sum(worker.ask("tally")["finished"] for worker in workers) >= runs:
             return time.time()
-        time.sleep(0.005)
-    raise TimeoutError(f"{prepared.contender.name}: not done within {PATIENCE_SECONDS:g} s")
+        time.sleep(POLL_SECONDS)
+    raise NotRun(f"not done within {prepared.patience:g} s")
 
 
-def compare(
-    lab: Lab, field: Sequence[Prepared], *, processes: int, runs: int, rounds: int
-) -> dict[str, list[Measured]]:
-    """Everybody, round by round."""
+def read_begin(workers: Sequence[Worker], runs: int) -> float:
+    """The moment of the first step's begin; raises NotRun when not every step was done: failing is fast, too."""
+    tallies = [worker.ask("tally") for worker in workers]
+    done, wanted = sum(tally["steps"] for tally in tallies), runs * STEPS_PER_RUN
+    if done < wanted:
+        raise NotRun(f"it says that it is done after {done:,} of {wanted:,} steps")
+    return float(min(tally["first"] for tally in tallies if tally["first"]))
+
+
+def compare(lab: Lab, field: Sequence[Prepared], *, processes: int, runs: int, rounds: int) -> Rounds[Measured]:
+    """Everybody who can share the work, round by round."""
     cases: dict[str, Callable[[], Measured]] = {
         prepared.contender.name: lambda prepared=prepared: measure(lab, prepared, processes, runs)
         for prepared in field
         if processes == 1 or prepared.contender.shares
     }
-    return interleave(rounds, cases)
+    return interleave(rounds, cases, vital=[one.name for one in VITAL])
 
 
 def medians(rounds: Sequence[Measured]) -> Measured:
     """Of each figure."""
     names = Measured.__dataclass_fields__
     return Measured(*(middle([getattr(one, name) for one in rounds]) for name in names))
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far, in hundredths of a second (Linux; 0 elsewhere)."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ class Tally:
     """What a process has done: when its first step began, how many steps and whole runs it has seen."""
 
     def __init__(self) -> None:
+        self._counting = threading.Lock()
         self.first: float | None = None
         self.steps = 0
         self.finished = 0
@@ -28,9 +30,10 @@ class Tally:
 
     def step(self, number: int) -> dict[str, int]:
         """The trivial step that everybody runs: counted, and answered with its number."""
-        if self.first is None:
-            self.first = time.time()
-        self.steps += 1
+        with self._counting:
+            if self.first is None:
+                self.first = time.time()
+            self.steps += 1
         return {"number": number}
 
     def show(self) -> dict[str, Any]:
