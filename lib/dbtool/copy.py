@@ -8,8 +8,9 @@ real text.
 
 from collections.abc import Iterator, Sequence
 
+from lib.dbtool.left_out import left_out
 from lib.dbtool.names import types, words
-from lib.dbtool.tokens import Token
+from lib.dbtool.tokens import Token, kind_at, to_the_end, word_at
 
 # sqlglot reads these as PostgreSQL does.
 _KNOWN = frozenset({"+", "-", "*", "/", "<", ">", "<=", ">=", "=", "<>", "!=", "||", "=>"})
@@ -25,15 +26,6 @@ _AWAITING = words(
     """
 )
 _TEMPORAL = words("interval date time timestamp timestamptz timetz")
-_FIELDS = words("year month day hour minute second to")
-_JSON_CALLS = words(
-    "json_array json_arrayagg json_exists json_object json_objectagg json_query json_serialize json_value"
-)
-_JSON_CLAUSES = words("returning null absent error empty default true false unknown with without keep omit passing")
-_JSON_COLUMN_CLAUSES = words(
-    "exists format path with without keep omit default null error empty true false unknown"
-)
-_BEHIND_COLUMNS = words("select with values table default overriding using on")
 # The words that have a meaning of their own in PostgreSQL's queries and writes. All others are names, whatever sqlglot
 # takes them for (`sort by`, `qualify`, `final`, `kill`): it is given them in quotes.
 _SYNTAX = words(
@@ -59,12 +51,12 @@ _SYNTAX = words(
 
 def copy_of(tokens: Sequence[Token]) -> str:
     """The text for sqlglot."""
-    left_out = set(_left_out(tokens))
+    unseen = {*left_out(tokens), *_typed(tokens)}
     said_otherwise = dict(_said_otherwise(tokens))
     spelled: list[str] = []
     before: Token | None = None
     for index, token in enumerate(tokens):
-        if index in left_out:
+        if index in unseen:
             continue
         if index in said_otherwise:
             spelled.append(said_otherwise[index])
@@ -79,32 +71,23 @@ def copy_of(tokens: Sequence[Token]) -> str:
 def _said_otherwise(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
     """The tokens that sqlglot reads in another spelling only."""
     for index in range(len(tokens)):
-        match _word(tokens, index):
+        match word_at(tokens, index):
             case "json_object" if _is_plain_call(tokens, index):
                 yield index, "json_scalar"  # to sqlglot, and to the comparison, a call like any other
             case "cube" if index and tokens[index - 1].text == "::":
                 yield index, '"cube"'
-            case "similar" if _word(tokens, index + 1) != "to":  # substring(text similar pattern escape mark)
+            case "similar" if word_at(tokens, index + 1) != "to":  # substring(text similar pattern escape mark)
                 yield index, ","
-                yield from ((place, ",") for place in _to_the_end(tokens, index) if _word(tokens, place) == "escape")
+                yield from ((place, ",") for place in to_the_end(tokens, index) if word_at(tokens, place) == "escape")
             case _:
                 pass
 
 
 def _is_plain_call(tokens: Sequence[Token], index: int) -> bool:
     """Whether this is JSON_OBJECT with arguments of an ordinary function: arrays of keys and values."""
-    inside = [place for place in _to_the_end(tokens, index + 2) if tokens[place].depth == tokens[index].depth + 1]
+    inside = [place for place in to_the_end(tokens, index + 2) if tokens[place].depth == tokens[index].depth + 1]
     marks = {":", "value", "returning"}
-    return bool(inside) and marks.isdisjoint(_word(tokens, place) or tokens[place].text for place in inside)
-
-
-def _to_the_end(tokens: Sequence[Token], start: int) -> Iterator[int]:
-    """The places from here to the end of the bracket that stands around them."""
-    depth = tokens[start].depth if start < len(tokens) else 0
-    for index in range(start, len(tokens)):
-        if tokens[index].depth < depth:
-            return
-        yield index
+    return bool(inside) and marks.isdisjoint(word_at(tokens, place) or tokens[place].text for place in inside)
 
 
 def _spelled(token: Token, before: Token | None) -> str:
@@ -134,160 +117,9 @@ def _is_prefix(before: Token | None) -> bool:
     return before.kind == "word" and before.value in _AWAITING
 
 
-def _left_out(tokens: Sequence[Token]) -> Iterator[int]:
-    """The tokens that sqlglot shall not see."""
+def _typed(tokens: Sequence[Token]) -> Iterator[int]:
+    """The names of types before their literals: `inet '::1'`."""
     for index, token in enumerate(tokens):
-        if token.kind != "word":
-            continue
-        match token.value:
-            case "varying" if index and tokens[index - 1].value == "bit":
-                yield index
-            case "interval":
-                yield from _interval(tokens, index)
-            case "overriding" if _word(tokens, index + 2) == "value":
-                yield from range(index, index + 3)
-            case "using":
-                yield from _join_alias(tokens, index)
-            case "only" if _text(tokens, index + 1) == "(":
-                yield from (index + 1, _closing(tokens, index + 1))
-            case "at" if _word(tokens, index + 1) == "local":
-                yield from (index, index + 1)
-            case "into" | "insert":
-                yield from _inside_columns(tokens, index + 1)
-            case "json_table" if _text(tokens, index + 1) == "(":
-                yield from _json_table(tokens, index + 2)
-            case name if name in _JSON_CALLS and index + 1 < len(tokens) and tokens[index + 1].text == "(":
-                yield from _json_clauses(tokens, index)
-            case "search" if _text(tokens, index - 1) == ")" and _word(tokens, index + 2) == "first":
-                yield from _until(tokens, index, "set")
-            case "cycle" if _text(tokens, index - 1) == ")" or _word(tokens, index - 2) == "set":
-                yield from _until(tokens, index, "using")
-            case name if name in types() and name not in _TEMPORAL and _kind(tokens, index + 1) == "string":
-                if _is_prefix(tokens[index - 1] if index else None):
-                    yield index
-            case _:
-                pass
-
-
-def _interval(tokens: Sequence[Token], start: int) -> Iterator[int]:
-    """`(digits)` before an interval's text, `fields` behind it."""
-    place = start + 1
-    if place < len(tokens) and tokens[place].text == "(":
-        yield from range(place, place + 3)
-        place += 3
-    if _kind(tokens, place) != "string":
-        return
-    while _word(tokens, place + 1) in _FIELDS:
-        place += 1
-        yield place
-    if _word(tokens, place) == "second" and _text(tokens, place + 1) == "(":
-        yield from range(place + 1, place + 4)
-
-
-def _join_alias(tokens: Sequence[Token], using: int) -> Iterator[int]:
-    """`as name` behind `using (names)`."""
-    end = using + 1
-    while end < len(tokens) and (tokens[end].text in {"(", ","} or tokens[end].kind in {"word", "quoted"}):
-        if tokens[end].value in {"select", "values", "table", "with"}:
-            return
-        end += 1
-    if end < len(tokens) and tokens[end].text == ")" and _word(tokens, end + 1) == "as":
-        yield from (end + 1, end + 2)
-
-
-def _until(tokens: Sequence[Token], start: int, last: str) -> Iterator[int]:
-    """`search depth first by names set name` or `cycle names set name [to constant default constant] using name`."""
-    end = start
-    while end < len(tokens) and _word(tokens, end) != last:
-        if tokens[end].text in {"(", ")"}:
-            return
-        end += 1
-    yield from range(start, min(end + 2, len(tokens)))
-
-
-def _json_clauses(tokens: Sequence[Token], start: int) -> Iterator[int]:
-    """What follows the arguments of a JSON call: `returning type`, `null on empty`, `with wrapper` …"""
-    inside = tokens[start + 1].depth + 1
-    out = False
-    for index in range(start + 2, len(tokens)):
-        token, before = tokens[index], tokens[index - 1]
-        if token.depth < inside:
-            return
-        operand = before.kind != "operator" and before.text not in {"(", ",", ":"} and not _is_value_mark(tokens, index)
-        out = out or (token.depth == inside and operand and _word(tokens, index) in _JSON_CLAUSES)
-        if out:
+        named = token.kind == "word" and token.value in types() and token.value not in _TEMPORAL
+        if named and kind_at(tokens, index + 1) == "string" and _is_prefix(tokens[index - 1] if index else None):
             yield index
-
-
-def _is_value_mark(tokens: Sequence[Token], index: int) -> bool:
-    """Whether VALUE stands before this, as the mark between a key and its value."""
-    return _word(tokens, index - 1) == "value" and tokens[index - 2].text not in {"(", ",", ":"}
-
-
-def _json_table(tokens: Sequence[Token], start: int) -> Iterator[int]:
-    """All of JSON_TABLE but its document, its path, and its columns' names and types."""
-    out = False
-    for index in _to_the_end(tokens, start):
-        if tokens[index].depth > tokens[start].depth:
-            if out:
-                yield index
-        elif _word(tokens, index) == "columns" and _text(tokens, index + 1) == "(":
-            out = False
-            yield from _json_columns(tokens, index + 2)
-        else:
-            out = out or tokens[index - 1].text == ")" or _word(tokens, index) in {"as", "passing"}
-            if out:
-                yield index
-
-
-def _json_columns(tokens: Sequence[Token], start: int) -> Iterator[int]:
-    """What follows the names and types of JSON_TABLE's columns; in NESTED PATH, the same of its own ones."""
-    first, out = start, False
-    for index in _to_the_end(tokens, start):
-        if tokens[index].depth == tokens[start].depth:
-            nested = _word(tokens, first) == "nested"
-            if tokens[index].text == ",":
-                first, out = index + 1, False
-            elif nested and _word(tokens, index) == "columns":
-                yield from _json_columns(tokens, index + 2)
-            elif index > first and not nested and _word(tokens, index) in _JSON_COLUMN_CLAUSES:
-                out = True
-        if out:
-            yield index
-
-
-def _inside_columns(tokens: Sequence[Token], start: int) -> Iterator[int]:
-    """`.field` and `[index]` within the list of columns that an INSERT names."""
-    index = start
-    while index < len(tokens) and (tokens[index].kind == "quoted" or _text(tokens, index) == "." or _word(tokens, index)):
-        if _word(tokens, index) in _BEHIND_COLUMNS:
-            return
-        index += 1
-    if _text(tokens, index) != "(" or _word(tokens, index + 1) in _BEHIND_COLUMNS:
-        return
-    out = 0
-    for place in _to_the_end(tokens, index + 1):
-        if tokens[place].text == "[" and not out:
-            out = _closing(tokens, place)
-        if place <= out or "." in {tokens[place].text, tokens[place - 1].text}:
-            yield place
-        if place == out:
-            out = 0
-
-
-def _closing(tokens: Sequence[Token], opening: int) -> int:
-    """The place of the bracket that closes this one."""
-    depth = tokens[opening].depth
-    return next(index for index in range(opening + 1, len(tokens)) if tokens[index].depth == depth)
-
-
-def _word(tokens: Sequence[Token], index: int) -> str:
-    return tokens[index].value if 0 <= index < len(tokens) and tokens[index].kind == "word" else ""
-
-
-def _text(tokens: Sequence[Token], index: int) -> str:
-    return tokens[index].text if 0 <= index < len(tokens) else ""
-
-
-def _kind(tokens: Sequence[Token], index: int) -> str:
-    return tokens[index].kind if index < len(tokens) else ""

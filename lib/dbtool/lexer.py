@@ -33,7 +33,8 @@ _TOKEN = re.compile(
   | (?P<escaped>[eE]')
   | (?P<bits>[bBxX]')
   | (?P<national>[nN](?='))
-  | (?P<word>[A-Za-z_][A-Za-z_0-9]*+)
+  | (?P<word>[A-Za-z_][A-Za-z_0-9]*+(?![^\x00-\x7f]))
+  | (?P<foreign>[A-Za-z_\x80-\U0010ffff][A-Za-z_0-9\x80-\U0010ffff]*+)
   | (?P<parameter>\$[0-9]++)
   | (?P<dollar>\$(?:[A-Za-z_][A-Za-z_0-9]*+)?\$)
   | (?P<number>0[xX](?:_?[0-9A-Fa-f])++ | 0[oO](?:_?[0-7])++ | 0[bB](?:_?[01])++
