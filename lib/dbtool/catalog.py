@@ -118,7 +118,8 @@ where n.nspname not in ('pg_catalog', 'information_schema')
 group by p.proname
 """
 
-# Composite types of tables and array types are not named in casts; a domain's check may call anything.
+# A domain's check may call anything: of the tables' own types, those of plain columns. Array types are not named in
+# casts.
 _TYPES: LiteralString = """
 select t.typname, t.typtype = 'd',
   (select pg_catalog.array_agg(e.enumlabel::text order by e.enumsortorder)
@@ -128,7 +129,12 @@ join pg_catalog.pg_namespace n on n.oid = t.typnamespace
 where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'ratchet') and t.typcategory <> 'A'
   and (t.typtype in ('b', 'd', 'e', 'm', 'r')
     or t.typtype = 'c' and exists (
-      select from pg_catalog.pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
+      select from pg_catalog.pg_class c
+      where c.oid = t.typrelid and (c.relkind = 'c' or c.relkind in ('r', 'p', 'v', 'm', 'f') and not exists (
+        select from pg_catalog.pg_attribute a
+        join pg_catalog.pg_type p on p.oid = a.atttypid left join pg_catalog.pg_type e on e.oid = p.typelem
+        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+          and (p.typtype in ('c', 'd') or e.typtype in ('c', 'd'))))))
 """
 
 _KINDS = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}

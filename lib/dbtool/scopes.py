@@ -17,6 +17,8 @@ _NAMED_RESULTS: dict[str, tuple[str, ...]] = {
     "json_array_elements_text": ("value",),
     "jsonb_array_elements": ("value",),
     "jsonb_array_elements_text": ("value",),
+    "ts_debug": ("alias", "description", "token", "dictionaries", "dictionary", "lexemes"),
+    "ts_parse": ("tokid", "token"),
 }
 _OPEN_FUNCTIONS = words(
     """

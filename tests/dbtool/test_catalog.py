@@ -51,7 +51,7 @@ async def test_what_the_login_may_not_read_is_not_there(tool: ToolDatabase):
 async def test_the_names_that_a_guard_must_know(tool: ToolDatabase):
     catalog = await read_catalog()
     assert {"leave_mark", "as_owner", "UPPER", "check_bike", "mark_all", "upper"} <= catalog.functions
-    assert {"bike_state", "vector"} <= catalog.types
+    assert {"bike_state", "vector", "stations", "city_income"} <= catalog.types
     assert {"plate", "marked"} == catalog.domains
     assert not catalog.types & {"plate", "marked", "bikes", "_bikes", "_bike_state"}
     assert catalog.enums["bike_state"] == ("free", "rented", "repair", "lost")
