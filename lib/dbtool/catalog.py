@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
+from psycopg import AsyncCursor
 from psycopg.rows import tuple_row
 
 from lib.config import settings
@@ -71,7 +72,7 @@ _SCHEMAS: LiteralString = """
 select n.nspname from pg_catalog.pg_namespace n
 where pg_catalog.has_schema_privilege(n.oid, 'usage')
   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'ratchet')
-order by pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname), n.nspname
+order by pg_catalog.array_position(%s::pg_catalog.name[], n.nspname), n.nspname
 """
 
 _COLUMNS: LiteralString = """
@@ -156,9 +157,16 @@ async def read_catalog(*, fresh: bool = False) -> Catalog:
 async def _read() -> Catalog:
     async with logins.transaction("read", seconds=_READ_SECONDS) as conn:
         cursor = conn.cursor(row_factory=tuple_row)
+        path = await _own_path(cursor)
         answers = []
-        for query in (_SCHEMAS, _COLUMNS, _KEYS, _FUNCTIONS, _TYPES):
-            await cursor.execute(query)
+        for query, parameters in (
+            (_SCHEMAS, [path]),
+            (_COLUMNS, None),
+            (_KEYS, None),
+            (_FUNCTIONS, None),
+            (_TYPES, None),
+        ):
+            await cursor.execute(query, parameters)
             answers.append(await cursor.fetchall())
     schemas, columns, keys, functions, types = answers
     domains = frozenset(name for name, is_domain, _ in types if is_domain)
@@ -171,6 +179,15 @@ async def _read() -> Catalog:
         domains=domains,
         enums={name: tuple(values) for name, _, values in types if values},
     )
+
+
+async def _own_path(cursor: AsyncCursor[_Row]) -> list[str]:
+    """The schemas of the login's own search path, which the tool's transactions replace."""
+    await cursor.execute("set local search_path to default")
+    await cursor.execute("select pg_catalog.current_schemas(false)")
+    ((path,),) = await cursor.fetchall()
+    await cursor.execute("set local search_path to pg_catalog")
+    return list(path)
 
 
 def _tables(columns: Iterable[_Row], keys: Sequence[_Row]) -> dict[tuple[str, str], Table]:

@@ -17,9 +17,9 @@ async def change(tool: ToolDatabase, sql: str) -> None:
 
 
 async def test_schemas_are_the_application_s_own_in_search_order(tool: ToolDatabase):
-    assert (await read_catalog()).schemas == ("public", "rental")
+    assert (await read_catalog()).schemas == ("rental", "public")
     await change(tool, "create schema hidden; create schema zoo; grant usage on schema zoo to public")
-    assert (await read_catalog(fresh=True)).schemas == ("public", "rental", "zoo")
+    assert (await read_catalog(fresh=True)).schemas == ("rental", "public", "zoo")
 
 
 async def test_tables_have_their_readable_columns_comments_and_keys(tool: ToolDatabase):

@@ -98,3 +98,5 @@ select (g.key).touch from json_each_text('{"a":"b"}') g
 select rentals.touch from rentals
 select x.y.touch from (select c as y from films c) x
 select (x.y).stamp from (select c as y from films c) x
+select x.touch from ts_parse('default', 'a') x
+select touch.touch from ts_debug('a') touch

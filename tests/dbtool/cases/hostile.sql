@@ -254,3 +254,24 @@ select (e).key, (e).value from (select jsonb_each('{"a": 1}') as e) as x
 
 -- write: a write within WITH
 with gone as (delete from rentals where id = 1 returning id) select count(*) from gone
+
+-- refused syntax: a word of the language with a letter of another alphabet
+ѕelect 1 from rentals
+
+-- refused system_table: the system's own table under a name that is as long as it gets
+select * from pg_shadow_and_more_letters_than_there_may_be_in_a_name_of_any_kind
+
+-- refused no_condition: a WHERE with a letter of another alphabet is an alias
+delete from rentals wherе
+
+-- refused syntax: a condition behind such a word
+delete from rentals wherе id = 1
+
+-- refused unicode_blank: a blank that is none within a name
+select grö​ße from rentals
+
+-- refused type: a name that is looked up in the catalogs
+select 'rentals'::regclass
+
+-- refused function: a setting read
+select current_setting('data_directory')
