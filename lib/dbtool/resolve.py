@@ -1,14 +1,16 @@
 """Goes through PostgreSQL's tree by scope: which tables are touched, which dots are calls, what each WHERE says."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lib.dbtool.conditions import require_condition
+from lib.dbtool.conditions import require_condition, require_possible
 from lib.dbtool.grammar import GRAMMAR, PLAIN
 from lib.dbtool.names import may_act
 from lib.dbtool.scopes import (
     Relation,
     Scope,
+    all_of,
     function_columns,
     function_name,
     json_table_columns,
@@ -31,6 +33,7 @@ _STATEMENTS = {
     "DeleteStmt": "delete",
     "MergeStmt": "merge",
 }
+_BY_SOURCE = "MERGE_WHEN_NOT_MATCHED_BY_SOURCE"
 # Columns of row functions that a catalog would not know.
 _RESULT_COLUMNS = frozenset({"key", "value", "lexeme", "positions", "weights"})
 
@@ -112,7 +115,7 @@ class Resolver:
             self.view.commands["select"] -= 1
             width = len(node["valuesLists"][0]["List"]["items"])
             return Relation(tuple(f"column{number + 1}" for number in range(width)))
-        return Relation(output(node.get("targetList", []), scope))
+        return Relation(output(node.get("targetList", []), scope), all_of=all_of(node, scope))
 
     def _insert(self, node: Node, scope: Scope) -> Relation:
         target = self._target(node["relation"])
@@ -134,11 +137,10 @@ class Resolver:
             _add(scope.relations, self._from(item, scope))
         self._conditions(node)
         self._visit([node.get("targetList"), node.get("whereClause")], scope)
-        place = node["relation"].get("location", 0)
         if "whereClause" not in node:
-            raise self._source.refused("no_condition", place)
+            raise self._source.refused("no_condition", node["relation"].get("location", 0))
         require_condition(
-            node["whereClause"], Target(name, node["relation"], target, scope, self._catalog), self._source, place
+            node["whereClause"], Target(name, node["relation"], target, scope, self._catalog), self._source
         )
         return self._returning(node, scope)
 
@@ -148,10 +150,10 @@ class Resolver:
         scope.relations[name] = target
         _add(scope.relations, source)
         self._visit([node["joinCondition"], node.get("mergeWhenClauses")], scope)
-        place = node["relation"].get("location", 0)
-        require_condition(
-            node["joinCondition"], Target(name, node["relation"], target, scope, self._catalog), self._source, place
-        )
+        changed = Target(name, node["relation"], target, scope, self._catalog)
+        require_condition(node["joinCondition"], changed, self._source)
+        if any(item["MergeWhenClause"]["matchKind"] == _BY_SOURCE for item in node["mergeWhenClauses"]):
+            require_possible(node["joinCondition"], changed, self._source)
         return self._returning(node, scope)
 
     def _returning(self, node: Node, scope: Scope) -> Relation:
@@ -198,7 +200,7 @@ class Resolver:
                 return {alias.get("aliasname") or function_name(node): renamed(Relation(columns), alias)}
             case "RangeTableSample":
                 self._visit([node.get("args"), node.get("repeatable")], scope)
-                return self._from(node["relation"], scope)
+                return _filtered(self._from(node["relation"], scope))
             case "JsonTable":
                 self._visit([("JsonTable", {name: value for name, value in node.items() if name != "alias"})], scope)
                 columns = tuple(json_table_columns(node["columns"]))
@@ -217,7 +219,7 @@ class Resolver:
             return {node["alias"]["aliasname"]: Relation()}
         if "join_using_alias" in node:
             _add(found, {node["join_using_alias"]["aliasname"]: Relation()})
-        return found
+        return _filtered(found)
 
     def _read(self, node: Node, scope: Scope) -> Relation:
         query = scope.cte(node["relname"]) if "schemaname" not in node else None
@@ -289,3 +291,8 @@ def _add(relations: dict[str, Relation], more: dict[str, Relation]) -> None:
     """Adds relations; of one whose name is taken already, no column is known."""
     for name, relation in more.items():
         relations[name] = Relation() if name in relations else relation
+
+
+def _filtered(relations: dict[str, Relation]) -> dict[str, Relation]:
+    """The same relations, of which perhaps not every row is left."""
+    return {name: replace(relation, all_of=None) for name, relation in relations.items()}

@@ -1,5 +1,6 @@
 """Which relation a name means, by PostgreSQL's own rules of scope: FROM, LATERAL, JOIN … ON and WITH."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ _NAMED_RESULTS: dict[str, tuple[str, ...]] = {
     "jsonb_array_elements": ("value",),
     "jsonb_array_elements_text": ("value",),
 }
+# PostgreSQL's own limit to what one query returns; a chain of stars would double its columns with every link.
+_MOST_COLUMNS = 1_664
+_TEXT = re.compile(r"text|character|name$|citext")
 _OPEN_FUNCTIONS = words(
     """
     unnest json_populate_record json_populate_recordset jsonb_populate_record jsonb_populate_recordset
@@ -27,10 +31,16 @@ _OPEN_FUNCTIONS = words(
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """Something a name in FROM stands for; `columns` is None when they are not known."""
+    """Something a name in FROM stands for; `columns` is None when they are not known.
+
+    `required` are the columns that are never null, `texts` those that are compared as texts. `all_of` is the name of
+    the table whose every row it holds, under the table's own names of columns.
+    """
 
     columns: tuple[str, ...] | None = None
-    required: frozenset[str] = frozenset()  # the columns that are never null
+    required: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+    all_of: str | None = None
 
 
 @dataclass(slots=True)
@@ -76,8 +86,10 @@ def table(node: Node, catalog: "Catalog") -> Relation:
             return Relation(
                 tuple(column.name for column in known.columns),
                 frozenset(column.name for column in known.columns if not column.nullable),
+                frozenset(column.name for column in known.columns if _TEXT.match(column.type)),
+                f"{schema}.{node['relname']}",
             )
-    return Relation()
+    return Relation(all_of=".".join([*schemas[:1], node["relname"]]))
 
 
 def renamed(relation: Relation, alias: Node | None) -> Relation:
@@ -86,6 +98,20 @@ def renamed(relation: Relation, alias: Node | None) -> Relation:
     if not names or relation.columns is None:
         return Relation() if names else relation
     return Relation(names + relation.columns[len(names) :])
+
+
+def all_of(node: Node, scope: Scope) -> str | None:
+    """The table whose every row a SELECT returns as it is, with all or some of its columns; None for any other."""
+    if not set(node) <= {"targetList", "fromClause", "limitOption", "op", "distinctClause"}:
+        return None
+    if node.get("distinctClause", [{}]) != [{}] or len(scope.relations) != 1 or len(node["fromClause"]) != 1:
+        return None
+    kept = all(
+        "ColumnRef" in (target := item["ResTarget"]).get("val", {})
+        and target.get("name") in {None, figured("ColumnRef", target["val"]["ColumnRef"])}
+        for item in node.get("targetList", ())
+    )
+    return next(iter(scope.relations.values())).all_of if kept else None
 
 
 def function_columns(node: Node) -> tuple[str, ...] | None:
@@ -120,14 +146,14 @@ def json_table_columns(columns: list[Node]) -> Iterator[str]:
 
 
 def output(targets: list[Node], scope: Scope) -> tuple[str, ...] | None:
-    """The names of a target list's columns, None when a star stands for columns that are not known."""
+    """The names of a target list's columns, None when a star stands for columns that are not known or too many."""
     names: list[str] = []
     for target in targets:
         node = target["ResTarget"]
         kind, value = only(node["val"]) if "val" in node else ("", {})
         if "name" not in node and kind == "ColumnRef" and "A_Star" in value["fields"][-1]:
             starred = _starred(value["fields"], scope)
-            if starred is None:
+            if starred is None or len(names) + len(starred) > _MOST_COLUMNS:
                 return None
             names += starred
         else:
@@ -159,7 +185,7 @@ def _starred(fields: list[Node], scope: Scope) -> list[str] | None:
         found = list(scope.relations.values())
     columns: list[str] = []
     for relation in found:
-        if relation.columns is None:
+        if relation.columns is None or len(columns) > _MOST_COLUMNS:
             return None
         columns += relation.columns
     return columns
