@@ -50,8 +50,8 @@ class Catalog:
 
     `schemas` are in search order; `tables` are keyed by (schema, name); `functions` are the names of all functions
     that are not the server's own, `own_functions` those names among them that neither the server nor an extension
-    alone has given; `types` are bare names of types that a cast may name, `domains` of those it may not; `enums`
-    maps an enum's bare name to its values.
+    alone has given; `types` are bare names of types that a cast may name, `domains` of those it may not, as they are
+    domains or have one in them; `enums` maps an enum's bare name to its values.
     """
 
     schemas: tuple[str, ...] = ()
@@ -118,9 +118,25 @@ where n.nspname not in ('pg_catalog', 'information_schema')
 group by p.proname
 """
 
-# Composite types of tables and array types are not named in casts; a domain's check may call anything.
+# Composite types of tables and array types are not named in casts; a domain's check may call anything, also where
+# the domain is part of another type.
 _TYPES: LiteralString = """
-select t.typname, t.typtype = 'd',
+with recursive guarded(id) as (
+  select t.oid from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+  where t.typtype = 'd' and n.nspname not in ('pg_catalog', 'information_schema')
+  union
+  select whole.id from guarded g, lateral (
+    select t.oid from pg_catalog.pg_type t where t.typelem = g.id and t.typcategory = 'A'
+    union all
+    select t.oid from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.typrelid = a.attrelid
+    where a.atttypid = g.id and a.attnum > 0 and not a.attisdropped
+    union all
+    select r.rngtypid from pg_catalog.pg_range r where r.rngsubtype = g.id
+    union all
+    select r.rngmultitypid from pg_catalog.pg_range r where r.rngsubtype = g.id
+  ) whole(id)
+)
+select t.typname, t.oid in (select id from guarded),
   (select pg_catalog.array_agg(e.enumlabel::text order by e.enumsortorder)
      from pg_catalog.pg_enum e where e.enumtypid = t.oid)
 from pg_catalog.pg_type t

@@ -32,7 +32,7 @@ def require_condition(wrapped: Node, target: Target, source: Source) -> None:
     for seen in [target, replace(target, also=twins)] if twins else [target]:
         formulas, formula, by_row, others = _read(wrapped, seen)
         size = formulas.size + len(by_row) + len(others)
-        if not by_row or not all(
+        if (seen is target and not by_row) or not all(
             _spares(formula, by_row, fixed, size) for fixed in _assignments(others, size * _SAMPLES)
         ):
             raise source.refused("constant_condition", target.place)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lib.dbtool.names import words
@@ -21,6 +21,16 @@ _NAMED_RESULTS: dict[str, tuple[str, ...]] = {
 }
 # PostgreSQL's own limit to what one query returns; a chain of stars would double its columns with every link.
 _MOST_COLUMNS = 1_664
+# The names of columns that are such an expression.
+_FIGURED = {
+    "A_ArrayExpr": "array",
+    "CoalesceExpr": "coalesce",
+    "JsonArrayConstructor": "json_array",
+    "JsonObjectConstructor": "json_object",
+    "JsonScalarExpr": "json_scalar",
+    "JsonSerializeExpr": "json_serialize",
+    "RowExpr": "row",
+}
 _TEXT = re.compile(r"text|character|name$|citext")
 _OPEN_FUNCTIONS = words(
     """
@@ -163,17 +173,40 @@ def output(targets: list[Node], scope: Scope) -> tuple[str, ...] | None:
 
 def figured(kind: str, node: Any) -> str:
     """The name PostgreSQL gives to a column that has none of its own; "?column?" also when it is hard to say."""
+    return _figured(kind, node)[0]
+
+
+def _figured(kind: str, node: Any) -> tuple[str, bool]:
+    """That name, and whether a cast around it leaves it."""
     match kind:
         case "ColumnRef" if "String" in node["fields"][-1]:
-            return str(node["fields"][-1]["String"].get("sval", ""))
+            return str(node["fields"][-1]["String"].get("sval", "")), True
+        case "A_Indirection" if "String" in node["indirection"][-1]:
+            return str(node["indirection"][-1]["String"].get("sval", "")), True
+        case "A_Indirection" | "CollateClause":
+            return _figured(*only(node["arg"]))
         case "FuncCall":
-            return name_of(node["funcname"])[1]
+            return name_of(node["funcname"])[1], True
         case "TypeCast":
-            return figured(*only(node["arg"]))
-        case "CoalesceExpr":
-            return "coalesce"
+            name, stays = _figured(*only(node["arg"]))
+            return (name, True) if stays else (name_of(node["typeName"]["names"])[1], False)
+        case "CaseExpr":
+            name, stays = _figured(*only(node["defresult"])) if "defresult" in node else ("", False)
+            return (name, True) if stays else ("case", False)
+        case "SubLink" if node["subLinkType"] == "EXPR_SUBLINK":
+            targets = node["subselect"].get("SelectStmt", {}).get("targetList", [])
+            target = targets[0]["ResTarget"] if targets else {}
+            return target.get("name") or figured(*only(target.get("val", {"": {}}))), True
+        case "SubLink":
+            return ("array" if node["subLinkType"] == "ARRAY_SUBLINK" else "exists"), True
+        case "A_Expr" if node["kind"] == "AEXPR_NULLIF":
+            return "nullif", True
+        case "MinMaxExpr":
+            return node.get("op", "IS_GREATEST").removeprefix("IS_").lower(), True
+        case "SQLValueFunction":
+            return node.get("op", "SVFOP_CURRENT_DATE").removeprefix("SVFOP_").removesuffix("_N").lower(), True
         case _:
-            return "?column?"
+            return _FIGURED.get(kind, "?column?"), kind in _FIGURED
 
 
 def _starred(fields: list[Node], scope: Scope) -> list[str] | None:
@@ -189,3 +222,14 @@ def _starred(fields: list[Node], scope: Scope) -> list[str] | None:
             return None
         columns += relation.columns
     return columns
+
+
+def add(relations: dict[str, Relation], more: dict[str, Relation]) -> None:
+    """Adds relations; of one whose name is taken already, no column is known."""
+    for name, relation in more.items():
+        relations[name] = Relation() if name in relations else relation
+
+
+def filtered(relations: dict[str, Relation]) -> dict[str, Relation]:
+    """The same relations, of which perhaps not every row is left."""
+    return {name: replace(relation, all_of=None) for name, relation in relations.items()}

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from lib.dbtool.logic import COMPARED
+from lib.dbtool.names import types
 from lib.dbtool.second import Node, name_of, only
 from lib.dbtool.sums import Term
 
 _TRUE = frozenset({"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"})
 _BOOLEAN_KINDS = frozenset({"BoolExpr", "BooleanTest", "NullTest"})
+_SCALARS = _BOOLEAN_KINDS | {"A_Const", "A_Expr", "CollateClause", "SQLValueFunction"}
 _BOOLEAN_LINKS = frozenset({"EXISTS_SUBLINK", "ANY_SUBLINK", "ALL_SUBLINK"})
 
 
@@ -42,6 +44,17 @@ def is_boolean(wrapped: Node) -> bool:
             return node["kind"] != "AEXPR_OP" or name_of(node["name"])[1] in COMPARED
         case _:
             return kind in _BOOLEAN_KINDS
+
+
+def is_scalar(kind: str, node: Node) -> bool:
+    """Whether an expression has no fields by its looks: what follows its dot is a call."""
+    match kind:
+        case "TypeCast":
+            return name_of(node["typeName"]["names"])[1] in types()
+        case "A_Indirection":
+            return is_scalar(*only(node["arg"]))
+        case _:
+            return kind in _SCALARS
 
 
 def elements(wrapped: Node) -> list[Node] | None:
