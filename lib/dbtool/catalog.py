@@ -119,11 +119,16 @@ group by p.proname
 """
 
 # Composite types of tables and array types are not named in casts; a domain's check may call anything, also where
-# the domain is part of another type.
+# the domain is part of another type, and so may a cast that somebody has made.
 _TYPES: LiteralString = """
 with recursive guarded(id) as (
   select t.oid from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
   where t.typtype = 'd' and n.nspname not in ('pg_catalog', 'information_schema')
+  union
+  select c.casttarget from pg_catalog.pg_cast c join pg_catalog.pg_proc p on p.oid = c.castfunc
+  where p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace and not exists (
+    select from pg_catalog.pg_depend d
+    where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'e')
   union
   select whole.id from guarded g, lateral (
     select t.oid from pg_catalog.pg_type t where t.typelem = g.id and t.typcategory = 'A'

@@ -36,6 +36,7 @@ _NULL: Node = {"A_Const": {"isnull": True}}
 _ONE: Node = {"ival": {"ival": 1}}
 _NOUGHT: Node = {"ival": {}}
 _GREATEST = "IS_GREATEST"
+_CHOOSING = frozenset({"A_Expr", "CaseExpr", "CoalesceExpr", "MinMaxExpr", "TypeCast"})
 _MOST_CHOICES = 32  # each doubles what is compared
 
 
@@ -166,12 +167,13 @@ class Formulas:
             return ordered(COMPARED[name], self.read(left), self.read(right))
         if is_null(left) or is_null(right):
             return constant(None)
-        if str(self.terms.term(left)) != str(self.terms.term(right)):
+        this_term, other_term = self.terms.term(left), self.terms.term(right)
+        if _CHOOSING & {left_kind, right_kind} and str(this_term) != str(other_term):
             for this, other, operator in ((left, right, name), (right, left, MIRRORED.get(name, name))):
                 chosen = self._chosen(operator, this, other)
                 if chosen is not None:
                     return chosen
-        return self._comparisons.compare(name, self.terms.term(left), self.terms.term(right))
+        return self._comparisons.compare(name, this_term, other_term)
 
     def _rows(self, name: str, pairs: Sequence[tuple[Node, Node]]) -> Formula:
         """Two rows compared: `<` and its like go by the first columns that differ."""

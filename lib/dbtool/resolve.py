@@ -11,6 +11,7 @@ from lib.dbtool.scopes import (
     Scope,
     add,
     all_of,
+    changed_table,
     filtered,
     function_columns,
     function_name,
@@ -178,7 +179,7 @@ class Resolver:
     def _target(self, node: Node) -> Relation:
         """The table that a write changes: never a WITH query, never the system's."""
         self._admit(node, write=True)
-        return table(node, self._catalog)
+        return changed_table(node, self._catalog)
 
     def _admit(self, node: Node, *, write: bool = False) -> None:
         schema, place = node.get("schemaname", ""), node.get("location", 0)

@@ -43,14 +43,14 @@ _OPEN_FUNCTIONS = words(
 class Relation:
     """Something a name in FROM stands for; `columns` is None when they are not known.
 
-    `required` are the columns that are never null, `texts` those that are compared as texts. `all_of` is the name of
-    the table whose every row it holds, under the table's own names of columns.
+    `all_of` is the table (schema and name) whose every row it holds, under the table's own names of columns. Of a table
+    that is changed, `required` are the columns that are never null, `texts` those that are compared as texts.
     """
 
     columns: tuple[str, ...] | None = None
+    all_of: tuple[str, str] | None = None
     required: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
-    all_of: str | None = None
 
 
 @dataclass(slots=True)
@@ -93,13 +93,19 @@ def table(node: Node, catalog: "Catalog") -> Relation:
     for schema in schemas:
         known = catalog.tables.get((schema, node["relname"]))
         if known is not None:
-            return Relation(
-                tuple(column.name for column in known.columns),
-                frozenset(column.name for column in known.columns if not column.nullable),
-                frozenset(column.name for column in known.columns if _TEXT.match(column.type)),
-                f"{schema}.{node['relname']}",
-            )
-    return Relation(all_of=".".join([*schemas[:1], node["relname"]]))
+            return Relation(tuple(column.name for column in known.columns), (schema, node["relname"]))
+    return Relation(all_of=("".join(schemas[:1]), node["relname"]))
+
+
+def changed_table(node: Node, catalog: "Catalog") -> Relation:
+    """The same, with what the condition of a write has to know of it."""
+    relation = table(node, catalog)
+    known = catalog.tables.get(relation.all_of or ("", ""))
+    if known is None:
+        return relation
+    required = frozenset(column.name for column in known.columns if not column.nullable)
+    texts = frozenset(column.name for column in known.columns if _TEXT.match(column.type))
+    return replace(relation, required=required, texts=texts)
 
 
 def renamed(relation: Relation, alias: Node | None) -> Relation:
@@ -110,7 +116,7 @@ def renamed(relation: Relation, alias: Node | None) -> Relation:
     return Relation(names + relation.columns[len(names) :])
 
 
-def all_of(node: Node, scope: Scope) -> str | None:
+def all_of(node: Node, scope: Scope) -> tuple[str, str] | None:
     """The table whose every row a SELECT returns as it is, with all or some of its columns; None for any other."""
     if not set(node) <= {"targetList", "fromClause", "limitOption", "op", "distinctClause"}:
         return None

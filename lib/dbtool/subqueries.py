@@ -3,7 +3,7 @@
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from lib.dbtool.logic import COMPARED, Formula, constant, known_as, some
+from lib.dbtool.logic import COMPARED, Formula, constant, some
 from lib.dbtool.second import Node, name_of, only
 from lib.dbtool.terms import is_plain
 
@@ -36,7 +36,7 @@ def _exists(formulas: "Formulas", select: Node) -> Formula:
     if is_plain(select):
         return constant(True)
     if set(select) == {"targetList", "whereClause", "limitOption", "op"}:
-        return known_as(formulas.read(select["whereClause"]), True)
+        return formulas.read(select["whereClause"])
     if select.get("op") == "SETOP_UNION":
         return some([_exists(formulas, select["larg"]), _exists(formulas, select["rarg"])])
     without_targets = {name: value for name, value in select.items() if name != "targetList"}
@@ -93,7 +93,7 @@ def _own_row(formulas: "Formulas", select: Node) -> Formula:
         return constant(True)
     alias = scan.get("alias", {}).get("aliasname", scan["relname"])
     with formulas.also_called(alias):
-        return known_as(formulas.read(select["whereClause"]), True)
+        return formulas.read(select["whereClause"])
 
 
 def _is_nothing(limit: Node) -> bool:

@@ -254,3 +254,21 @@ select (e).key, (e).value from (select jsonb_each('{"a": 1}') as e) as x
 
 -- write: a write within WITH
 with gone as (delete from rentals where id = 1 returning id) select count(*) from gone
+
+-- refused statement: a write in a subquery's WITH
+select * from (with x as (delete from rentals where id = 1 returning id) select id from x) as y
+
+-- refused statement: a write in the WITH of a WITH query
+with x as (with y as (delete from rentals where id = 1 returning id) select id from y) select id from x
+
+-- refused statement: a write in the WITH of an INSERT's query
+insert into films (id) with y as (delete from rentals where id = 1 returning id) select id from y
+
+-- refused system_table: an extension's, in a schema of the application
+select * from public.pg_stat_statements
+
+-- refused system_table: what the views of information_schema hide
+select * from information_schema._pg_user_mappings
+
+-- refused function: a record's domains are checked
+select jsonb_populate_record(f, '{"title": "x"}') from films f
