@@ -51,8 +51,8 @@ class Catalog:
 
     `schemas` are in search order; `tables` are keyed by (schema, name); `functions` are the names of all functions
     that are not the server's own, `own_functions` those names among them that neither the server nor an extension
-    alone has given; `types` are bare names of types that a cast may name, `domains` of those it may not; `enums`
-    maps an enum's bare name to its values.
+    alone has given; `types` are bare names of types that a cast may name, `domains` of those it may not, as they are
+    domains or have one in them; `enums` maps an enum's bare name to its values.
     """
 
     schemas: tuple[str, ...] = ()
@@ -119,10 +119,30 @@ where n.nspname not in ('pg_catalog', 'information_schema')
 group by p.proname
 """
 
-# A domain's check may call anything: of the tables' own types, those of plain columns. Array types are not named in
-# casts.
+# Array types are not named in casts. A domain's check may call anything, also where the domain is part of another
+# type, and so may a cast that somebody has made.
 _TYPES: LiteralString = """
-select t.typname, t.typtype = 'd',
+with recursive guarded(id) as (
+  select t.oid from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+  where t.typtype = 'd' and n.nspname not in ('pg_catalog', 'information_schema')
+  union
+  select c.casttarget from pg_catalog.pg_cast c join pg_catalog.pg_proc p on p.oid = c.castfunc
+  where p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace and not exists (
+    select from pg_catalog.pg_depend d
+    where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'e')
+  union
+  select whole.id from guarded g, lateral (
+    select t.oid from pg_catalog.pg_type t where t.typelem = g.id and t.typcategory = 'A'
+    union all
+    select t.oid from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.typrelid = a.attrelid
+    where a.atttypid = g.id and a.attnum > 0 and not a.attisdropped
+    union all
+    select r.rngtypid from pg_catalog.pg_range r where r.rngsubtype = g.id
+    union all
+    select r.rngmultitypid from pg_catalog.pg_range r where r.rngsubtype = g.id
+  ) whole(id)
+)
+select t.typname, t.oid in (select id from guarded),
   (select pg_catalog.array_agg(e.enumlabel::text order by e.enumsortorder)
      from pg_catalog.pg_enum e where e.enumtypid = t.oid)
 from pg_catalog.pg_type t
@@ -131,11 +151,7 @@ where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'ratchet')
   and (t.typtype in ('b', 'd', 'e', 'm', 'r')
     or t.typtype = 'c' and exists (
       select from pg_catalog.pg_class c
-      where c.oid = t.typrelid and (c.relkind = 'c' or c.relkind in ('r', 'p', 'v', 'm', 'f') and not exists (
-        select from pg_catalog.pg_attribute a
-        join pg_catalog.pg_type p on p.oid = a.atttypid left join pg_catalog.pg_type e on e.oid = p.typelem
-        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-          and (p.typtype in ('c', 'd') or e.typtype in ('c', 'd'))))))
+      where c.oid = t.typrelid and c.relkind in ('c', 'r', 'p', 'v', 'm', 'f')))
 """
 
 _KINDS = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}

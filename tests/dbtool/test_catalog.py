@@ -52,7 +52,7 @@ async def test_the_names_that_a_guard_must_know(tool: ToolDatabase):
     catalog = await read_catalog()
     assert {"leave_mark", "as_owner", "UPPER", "check_bike", "mark_all", "upper"} <= catalog.functions
     assert {"bike_state", "vector", "stations", "city_income"} <= catalog.types
-    assert {"plate", "marked"} == catalog.domains
+    assert {"plate", "marked", "bikes"} == catalog.domains
     assert not catalog.types & {"plate", "marked", "bikes", "_bikes", "_bike_state"}
     assert catalog.enums["bike_state"] == ("free", "rented", "repair", "lost")
 

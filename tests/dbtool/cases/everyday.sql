@@ -67,7 +67,7 @@ select parts['chain']['wear']::int + 1, parts -> 'chain' ->> 'wear', parts @? '$
   json_query(parts, '$.chain' with conditional wrapper), parts ? 'bell' from bikes order by bike_id limit 3
 
 -- read: json: a row as the type of its table
-select (json_populate_record(null::stations, '{"station_id": 1, "name": "x", "city": "Ghent"}')).city, (jsonb_populate_record(s, '{"slots": 3}')).slots from stations s order by station_id limit 1
+select (json_populate_record(null::stations, '{"station_id": 1, "name": "x", "city": "Ghent"}')).city, x.slots from jsonb_populate_recordset(null::rental.stations, '[{"slots": 3}, {}]') x
 
 -- read: text: substring, trim and overlay in every form
 select substring('abcdef' from 2 for 3), substring('abcdef' for 2), substring('foobar' from 'o(.)b'), substring('foobar' similar '%#"o_b#"%' escape '#'),

@@ -275,3 +275,30 @@ select 'rentals'::regclass
 
 -- refused function: a setting read
 select current_setting('data_directory')
+
+-- refused statement: a write in a subquery's WITH
+select * from (with x as (delete from rentals where id = 1 returning id) select id from x) as y
+
+-- refused statement: a write in the WITH of a WITH query
+with x as (with y as (delete from rentals where id = 1 returning id) select id from y) select id from x
+
+-- refused statement: a write in the WITH of an INSERT's query
+insert into films (id) with y as (delete from rentals where id = 1 returning id) select id from y
+
+-- refused system_table: an extension's, in a schema of the application
+select * from public.pg_stat_statements
+
+-- refused system_table: what the views of information_schema hide
+select * from information_schema._pg_user_mappings
+
+-- refused function: a record's domains are checked
+select jsonb_populate_record(f, '{"title": "x"}') from films f
+
+-- read: a record of a type that may be cast to
+select jsonb_populate_record(null::rental_state, '{"title": "x"}')
+
+-- refused type: a record of a domain
+select jsonb_populate_record(null::noisy, '{"title": "x"}')
+
+-- refused function: a record whose type a name stands before
+select jsonb_populate_record(base => f, from_json => '{}') from films f
