@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
+from psycopg import AsyncCursor
 from psycopg.rows import tuple_row
 
 from lib.config import settings
@@ -50,8 +51,8 @@ class Catalog:
 
     `schemas` are in search order; `tables` are keyed by (schema, name); `functions` are the names of all functions
     that are not the server's own, `own_functions` those names among them that neither the server nor an extension
-    alone has given; `types` are bare names of types that a cast may name, `domains` of those it may not; `enums`
-    maps an enum's bare name to its values.
+    alone has given; `types` are bare names of types that a cast may name, `domains` of those it may not, as they are
+    domains or have one in them; `enums` maps an enum's bare name to its values.
     """
 
     schemas: tuple[str, ...] = ()
@@ -71,7 +72,7 @@ _SCHEMAS: LiteralString = """
 select n.nspname from pg_catalog.pg_namespace n
 where pg_catalog.has_schema_privilege(n.oid, 'usage')
   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'ratchet')
-order by pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname), n.nspname
+order by pg_catalog.array_position(%s::pg_catalog.name[], n.nspname), n.nspname
 """
 
 _COLUMNS: LiteralString = """
@@ -118,9 +119,30 @@ where n.nspname not in ('pg_catalog', 'information_schema')
 group by p.proname
 """
 
-# Composite types of tables and array types are not named in casts; a domain's check may call anything.
+# Array types are not named in casts. A domain's check may call anything, also where the domain is part of another
+# type, and so may a cast that somebody has made.
 _TYPES: LiteralString = """
-select t.typname, t.typtype = 'd',
+with recursive guarded(id) as (
+  select t.oid from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+  where t.typtype = 'd' and n.nspname not in ('pg_catalog', 'information_schema')
+  union
+  select c.casttarget from pg_catalog.pg_cast c join pg_catalog.pg_proc p on p.oid = c.castfunc
+  where p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace and not exists (
+    select from pg_catalog.pg_depend d
+    where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'e')
+  union
+  select whole.id from guarded g, lateral (
+    select t.oid from pg_catalog.pg_type t where t.typelem = g.id and t.typcategory = 'A'
+    union all
+    select t.oid from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.typrelid = a.attrelid
+    where a.atttypid = g.id and a.attnum > 0 and not a.attisdropped
+    union all
+    select r.rngtypid from pg_catalog.pg_range r where r.rngsubtype = g.id
+    union all
+    select r.rngmultitypid from pg_catalog.pg_range r where r.rngsubtype = g.id
+  ) whole(id)
+)
+select t.typname, t.oid in (select id from guarded),
   (select pg_catalog.array_agg(e.enumlabel::text order by e.enumsortorder)
      from pg_catalog.pg_enum e where e.enumtypid = t.oid)
 from pg_catalog.pg_type t
@@ -128,7 +150,8 @@ join pg_catalog.pg_namespace n on n.oid = t.typnamespace
 where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'ratchet') and t.typcategory <> 'A'
   and (t.typtype in ('b', 'd', 'e', 'm', 'r')
     or t.typtype = 'c' and exists (
-      select from pg_catalog.pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
+      select from pg_catalog.pg_class c
+      where c.oid = t.typrelid and c.relkind in ('c', 'r', 'p', 'v', 'm', 'f')))
 """
 
 _KINDS = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}
@@ -150,9 +173,16 @@ async def read_catalog(*, fresh: bool = False) -> Catalog:
 async def _read() -> Catalog:
     async with logins.transaction("read", seconds=_READ_SECONDS) as conn:
         cursor = conn.cursor(row_factory=tuple_row)
+        path = await _own_path(cursor)
         answers = []
-        for query in (_SCHEMAS, _COLUMNS, _KEYS, _FUNCTIONS, _TYPES):
-            await cursor.execute(query)
+        for query, parameters in (
+            (_SCHEMAS, [path]),
+            (_COLUMNS, None),
+            (_KEYS, None),
+            (_FUNCTIONS, None),
+            (_TYPES, None),
+        ):
+            await cursor.execute(query, parameters)
             answers.append(await cursor.fetchall())
     schemas, columns, keys, functions, types = answers
     domains = frozenset(name for name, is_domain, _ in types if is_domain)
@@ -165,6 +195,15 @@ async def _read() -> Catalog:
         domains=domains,
         enums={name: tuple(values) for name, _, values in types if values},
     )
+
+
+async def _own_path(cursor: AsyncCursor[_Row]) -> list[str]:
+    """The schemas of the login's own search path, which the tool's transactions replace."""
+    await cursor.execute("set local search_path to default")
+    await cursor.execute("select pg_catalog.current_schemas(false)")
+    ((path,),) = await cursor.fetchall()
+    await cursor.execute("set local search_path to pg_catalog")
+    return list(path)
 
 
 def _tables(columns: Iterable[_Row], keys: Sequence[_Row]) -> dict[tuple[str, str], Table]:

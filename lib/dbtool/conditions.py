@@ -10,6 +10,7 @@ import itertools
 import math
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from lib.dbtool.formulas import Formulas
@@ -22,16 +23,37 @@ _SAMPLES = 32
 _WORK = 10_000  # comparisons: some 10 ms
 
 
-def require_condition(wrapped: Node, target: Target, source: Source, place: int) -> None:
-    """Raises QueryRefused when the condition, a wrapped node, spares no row of the target."""
+def require_condition(wrapped: Node, target: Target, source: Source) -> None:
+    """Raises QueryRefused when the condition, a wrapped node, spares no row of the target.
+
+    A table that is joined with all of itself is looked at twice: each row meets, among others, itself.
+    """
+    twins = target.twins()
+    for seen in [target, replace(target, also=twins)] if twins else [target]:
+        formulas, formula, by_row, others = _read(wrapped, seen)
+        size = formulas.size + len(by_row) + len(others)
+        if (seen is target and not by_row) or not all(
+            _spares(formula, by_row, fixed, size) for fixed in _assignments(others, size * _SAMPLES)
+        ):
+            raise source.refused("constant_condition", target.place)
+
+
+def require_possible(wrapped: Node, target: Target, source: Source) -> None:
+    """Raises QueryRefused when the condition holds for no row: then each is one that nothing matches."""
+    formulas, formula, by_row, others = _read(wrapped, target)
+    variables = by_row | others
+    size = formulas.size + len(variables)
+    if not any(formula(assignment) for assignment in _assignments(variables, size)):
+        raise source.refused("constant_condition", target.place)
+
+
+def _read(wrapped: Node, target: Target) -> tuple[Formulas, Formula, dict[str, Variable], dict[str, Variable]]:
+    """A condition as a formula, with what it depends on: what varies by row, and what does not."""
     formulas = Formulas(target)
     formula = formulas.read(wrapped)
     variables = formulas.variables()
     by_row = {name: variable for name, variable in variables.items() if variable.varies}
-    others = {name: variable for name, variable in variables.items() if not variable.varies}
-    size = formulas.size + len(variables)
-    if not by_row or not all(_spares(formula, by_row, fixed, size) for fixed in _assignments(others, size * _SAMPLES)):
-        raise source.refused("constant_condition", place)
+    return formulas, formula, by_row, {name: one for name, one in variables.items() if not one.varies}
 
 
 def _spares(formula: Formula, variables: dict[str, Variable], fixed: dict[str, Any], size: int) -> bool:

@@ -8,8 +8,9 @@ real text.
 
 from collections.abc import Iterator, Sequence
 
+from lib.dbtool.left_out import left_out
 from lib.dbtool.names import types, words
-from lib.dbtool.tokens import Token
+from lib.dbtool.tokens import Token, kind_at, to_the_end, word_at
 
 # sqlglot reads these as PostgreSQL does.
 _KNOWN = frozenset({"+", "-", "*", "/", "<", ">", "<=", ">=", "=", "<>", "!=", "||", "=>"})
@@ -25,11 +26,6 @@ _AWAITING = words(
     """
 )
 _TEMPORAL = words("interval date time timestamp timestamptz timetz")
-_FIELDS = words("year month day hour minute second to")
-_JSON_CALLS = words(
-    "json_array json_arrayagg json_exists json_object json_objectagg json_query json_serialize json_value"
-)
-_JSON_CLAUSES = words("returning null absent error empty default true false unknown with without keep omit passing")
 # The words that have a meaning of their own in PostgreSQL's queries and writes. All others are names, whatever sqlglot
 # takes them for (`sort by`, `qualify`, `final`, `kill`): it is given them in quotes.
 _SYNTAX = words(
@@ -55,18 +51,43 @@ _SYNTAX = words(
 
 def copy_of(tokens: Sequence[Token]) -> str:
     """The text for sqlglot."""
-    left_out = set(_left_out(tokens))
+    unseen = {*left_out(tokens), *_typed(tokens)}
+    said_otherwise = dict(_said_otherwise(tokens))
     spelled: list[str] = []
     before: Token | None = None
     for index, token in enumerate(tokens):
-        if index in left_out:
+        if index in unseen:
             continue
-        if token.kind == "operator":
+        if index in said_otherwise:
+            spelled.append(said_otherwise[index])
+        elif token.kind == "operator":
             spelled.append(_operator(token, before))
         else:
             spelled.append(_spelled(token, before))
         before = token
     return " ".join(spelled)
+
+
+def _said_otherwise(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
+    """The tokens that sqlglot reads in another spelling only."""
+    for index in range(len(tokens)):
+        match word_at(tokens, index):
+            case "json_object" if _is_plain_call(tokens, index):
+                yield index, "json_scalar"  # to sqlglot, and to the comparison, a call like any other
+            case "cube" if index and tokens[index - 1].text == "::":
+                yield index, '"cube"'
+            case "similar" if word_at(tokens, index + 1) != "to":  # substring(text similar pattern escape mark)
+                yield index, ","
+                yield from ((place, ",") for place in to_the_end(tokens, index) if word_at(tokens, place) == "escape")
+            case _:
+                pass
+
+
+def _is_plain_call(tokens: Sequence[Token], index: int) -> bool:
+    """Whether this is JSON_OBJECT with arguments of an ordinary function: arrays of keys and values."""
+    inside = [place for place in to_the_end(tokens, index + 2) if tokens[place].depth == tokens[index].depth + 1]
+    marks = {":", "value", "returning"}
+    return bool(inside) and marks.isdisjoint(word_at(tokens, place) or tokens[place].text for place in inside)
 
 
 def _spelled(token: Token, before: Token | None) -> str:
@@ -96,82 +117,9 @@ def _is_prefix(before: Token | None) -> bool:
     return before.kind == "word" and before.value in _AWAITING
 
 
-def _left_out(tokens: Sequence[Token]) -> Iterator[int]:
-    """The tokens that sqlglot shall not see."""
+def _typed(tokens: Sequence[Token]) -> Iterator[int]:
+    """The names of types before their literals: `inet '::1'`."""
     for index, token in enumerate(tokens):
-        if token.kind != "word":
-            continue
-        match token.value:
-            case "varying" if index and tokens[index - 1].value == "bit":
-                yield index
-            case "interval":
-                yield from _interval(tokens, index)
-            case "overriding" if _word(tokens, index + 2) == "value":
-                yield from range(index, index + 3)
-            case "using":
-                yield from _join_alias(tokens, index)
-            case name if name in _JSON_CALLS and index + 1 < len(tokens) and tokens[index + 1].text == "(":
-                yield from _json_clauses(tokens, index)
-            case "cycle" if index and tokens[index - 1].text == ")":
-                yield from _cycle(tokens, index)
-            case name if name in types() and name not in _TEMPORAL and _kind(tokens, index + 1) == "string":
-                if _is_prefix(tokens[index - 1] if index else None):
-                    yield index
-            case _:
-                pass
-
-
-def _interval(tokens: Sequence[Token], start: int) -> Iterator[int]:
-    """`(digits)` before an interval's text, `fields` behind it."""
-    place = start + 1
-    if place < len(tokens) and tokens[place].text == "(":
-        yield from range(place, place + 3)
-        place += 3
-    if _kind(tokens, place) != "string":
-        return
-    while _word(tokens, place + 1) in _FIELDS:
-        place += 1
-        yield place
-
-
-def _join_alias(tokens: Sequence[Token], using: int) -> Iterator[int]:
-    """`as name` behind `using (names)`."""
-    end = using + 1
-    while end < len(tokens) and (tokens[end].text in {"(", ","} or tokens[end].kind in {"word", "quoted"}):
-        if tokens[end].value in {"select", "values", "table", "with"}:
-            return
-        end += 1
-    if end < len(tokens) and tokens[end].text == ")" and _word(tokens, end + 1) == "as":
-        yield from (end + 1, end + 2)
-
-
-def _cycle(tokens: Sequence[Token], start: int) -> Iterator[int]:
-    """`cycle names set name [to constant default constant] using name` behind a WITH query."""
-    end = start
-    while end < len(tokens) and _word(tokens, end) != "using":
-        if tokens[end].text in {"(", ")"}:
-            return
-        end += 1
-    yield from range(start, min(end + 2, len(tokens)))
-
-
-def _json_clauses(tokens: Sequence[Token], start: int) -> Iterator[int]:
-    """What follows the arguments of a JSON call: `returning type`, `null on empty`, `with wrapper` …"""
-    inside = tokens[start + 1].depth + 1
-    out = False
-    for index in range(start + 2, len(tokens)):
-        token, before = tokens[index], tokens[index - 1]
-        if token.depth < inside:
-            return
-        operand = before.kind != "operator" and before.text not in {"(", ",", ":"}
-        out = out or (token.depth == inside and operand and _word(tokens, index) in _JSON_CLAUSES)
-        if out:
+        named = token.kind == "word" and token.value in types() and token.value not in _TEMPORAL
+        if named and kind_at(tokens, index + 1) == "string" and _is_prefix(tokens[index - 1] if index else None):
             yield index
-
-
-def _word(tokens: Sequence[Token], index: int) -> str:
-    return tokens[index].value if index < len(tokens) and tokens[index].kind == "word" else ""
-
-
-def _kind(tokens: Sequence[Token], index: int) -> str:
-    return tokens[index].kind if index < len(tokens) else ""

@@ -15,6 +15,8 @@ _PLAIN = ("21", "23", "25", "2B", "40", "42501", "44", "53", "55", "57")
 _PLAIN_WITH_PLACE = ("0A", "42", "54")
 _AWAY = ("08", "53300", "57P01", "57P02", "57P03", "57P05")
 _MESSAGE_CHARACTERS = 300
+# A server may speak another language (lc_messages), and quote as that one does.
+_QUOTED = re.compile(r"""["'`«»‹›„“”‚‘’「」『』].*["'«»‹›“”‘’「」『』]""", re.DOTALL)
 _TIMEOUT = "57014"
 
 
@@ -51,7 +53,7 @@ def _sentence(exc: psycopg.Error, sqlstate: str) -> str:
     """
     message = exc.diag.message_primary or "The database could not run the statement"
     if not sqlstate.startswith(_PLAIN + (_PLAIN_WITH_PLACE if exc.diag.statement_position else ())):
-        message = re.sub(r"""["'].*["']""", '"…"', message, flags=re.DOTALL)
+        message = _QUOTED.sub('"…"', message)
     if sqlstate.startswith("42") and exc.diag.message_hint:
         message = f"{message}. {exc.diag.message_hint}"
     message = message[:_MESSAGE_CHARACTERS].rstrip(".")

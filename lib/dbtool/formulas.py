@@ -1,7 +1,7 @@
 """Reads the condition of a write as a formula."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from lib.dbtool.logic import (
@@ -14,20 +14,15 @@ from lib.dbtool.logic import (
     every,
     known_as,
     negated,
-    same,
+    ordered,
     some,
 )
+from lib.dbtool.patterns import is_pattern_operator, matches_all
 from lib.dbtool.second import Node, name_of, only
 from lib.dbtool.shapes import elements, is_boolean, is_boolean_type, pattern, truth
-from lib.dbtool.terms import Target, Terms, is_null, is_plain
+from lib.dbtool.subqueries import array_query, subquery
+from lib.dbtool.terms import Target, Terms, is_null
 
-_ANY_LIKE = re.compile(r"%+")
-_ANY_REGEX = re.compile(r"\^?(\((\?:)?)?((\.|\[\\s\\S\])(\*|\{0,\})\??)?\)?\$?")
-# By operator: the patterns that every text matches. SIMILAR TO is called `~` as well; there `%` is any text.
-_PATTERNS = {
-    **dict.fromkeys(("~~", "!~~", "~~*", "!~~*"), _ANY_LIKE),
-    **dict.fromkeys(("~", "!~", "~*", "!~*"), re.compile(f"{_ANY_REGEX.pattern}|{_ANY_LIKE.pattern}")),
-}
 _TESTS = {
     "IS_TRUE": (True, False),
     "IS_NOT_TRUE": (True, True),
@@ -36,12 +31,12 @@ _TESTS = {
     "IS_UNKNOWN": (None, False),
     "IS_NOT_UNKNOWN": (None, True),
 }
-# A subquery with one of these may leave out rows that its WHERE lets through.
-_SELECTIVE = frozenset(
-    {"groupClause", "havingClause", "limitCount", "limitOffset", "distinctClause", "larg", "withClause"}
-)
 
-
+_NULL: Node = {"A_Const": {"isnull": True}}
+_ONE: Node = {"ival": {"ival": 1}}
+_NOUGHT: Node = {"ival": {}}
+_GREATEST = "IS_GREATEST"
+_CHOOSING = frozenset({"A_Expr", "CaseExpr", "CoalesceExpr", "MinMaxExpr", "TypeCast"})
 _MOST_CHOICES = 32  # each doubles what is compared
 
 
@@ -49,16 +44,26 @@ class Formulas:
     """Reads conditions on one target."""
 
     def __init__(self, target: Target) -> None:
-        self._target = target
-        self._terms = Terms(target)
+        self.target = target
+        self.terms = Terms(target)
         self._choices = _MOST_CHOICES
-        self._comparisons = Comparisons(self._terms)
+        self._comparisons = Comparisons(self.terms)
         self.variables = self._comparisons.variables
 
     @property
     def size(self) -> int:
         """What one evaluation of the formulas read so far costs, in comparisons."""
         return self._comparisons.size
+
+    @contextmanager
+    def also_called(self, name: str) -> Iterator[None]:
+        """For what is read meanwhile, `name` means the target's own row as well."""
+        outer = self.target
+        self.target = self.terms.target = replace(outer, also=outer.also | {name})
+        try:
+            yield
+        finally:
+            self.target = self.terms.target = outer
 
     def read(self, wrapped: Node) -> Formula:
         """The formula of a condition."""
@@ -89,13 +94,17 @@ class Formulas:
             case "A_Expr":
                 return self._comparison(node, wrapped)
             case "SubLink":
-                return self._subquery(node, wrapped)
+                return subquery(self, node, wrapped)
             case "CaseExpr":
-                return self._case(node, self.read)
+                return self._first(self._cases(node), self.read)
             case "CoalesceExpr":
                 return _first_known([self.read(item) for item in node["args"]])
             case _:
-                return self._comparisons.truth_of(self._terms.term(wrapped))
+                return self.truth_of(wrapped)
+
+    def truth_of(self, wrapped: Node) -> Formula:
+        """What is a truth itself, by its term."""
+        return self._comparisons.truth_of(self.terms.term(wrapped))
 
     def _comparison(self, node: Node, wrapped: Node) -> Formula:
         """An operator between two things, or one of its relatives."""
@@ -104,7 +113,7 @@ class Formulas:
         left, right = node.get("lexpr"), node.get("rexpr", {})
         match node["kind"]:
             case "AEXPR_OP" if left is not None and name in COMPARED:
-                return self._compare(name, left, right)
+                return self.compare(name, left, right)
             case "AEXPR_DISTINCT" | "AEXPR_NOT_DISTINCT" if left is not None:
                 formula = self._distinct(left, right)
                 return formula if node["kind"] == "AEXPR_DISTINCT" else negated(formula)
@@ -113,15 +122,21 @@ class Formulas:
                 return negated(formula) if name == "<>" else formula
             case "AEXPR_OP_ANY" | "AEXPR_OP_ALL" if left is not None and name in COMPARED:
                 items = elements(right)
+                select = array_query(right)
                 if items is not None:
                     if node["kind"] == "AEXPR_OP_ANY":
                         return self._any(name, left, items)
-                    return every([self._compare(name, left, element) for element in items])
+                    return every([self.compare(name, left, element) for element in items])
+                if select is not None and node["kind"] == "AEXPR_OP_ANY":
+                    link = {"subLinkType": "ANY_SUBLINK", "testexpr": left, "operName": node["name"]}
+                    return subquery(self, link | {"subselect": select}, wrapped)
             case "AEXPR_BETWEEN" | "AEXPR_NOT_BETWEEN" | "AEXPR_BETWEEN_SYM" | "AEXPR_NOT_BETWEEN_SYM" if left:
                 return self._between(node["kind"], left, only(right)[1]["items"])
-            case "AEXPR_LIKE" | "AEXPR_ILIKE" | "AEXPR_SIMILAR" | "AEXPR_OP" if left is not None and name in _PATTERNS:
-                text = pattern(right)
-                if text is not None and _PATTERNS[name].fullmatch(text):
+            case "AEXPR_NULLIF":
+                return self._first(self._unless_equal(node), self.read)
+            case "AEXPR_LIKE" | "AEXPR_ILIKE" | "AEXPR_SIMILAR" | "AEXPR_OP" if left and is_pattern_operator(name):
+                text = pattern(right, self.terms.term)
+                if text is not None and matches_all(name, text, similar=node["kind"] == "AEXPR_SIMILAR"):
                     return self._matched(left, matches=not name.startswith("!"))
             case _:
                 pass
@@ -129,51 +144,83 @@ class Formulas:
 
     def _other(self, name: str, node: Node, wrapped: Node) -> Formula:
         """An operator that is not read further, but for a thing compared with itself."""
-        if "lexpr" in node and str(self._terms.term(node["lexpr"])) == str(self._terms.term(node["rexpr"])):
+        if (name == "@>" and _is_empty(node["rexpr"])) or (name == "<@" and _is_empty(node["lexpr"])):
+            return constant(True)
+        if "lexpr" in node and str(self.terms.term(node["lexpr"])) == str(self.terms.term(node["rexpr"])):
             return constant(True)
         if node["kind"] == "AEXPR_OP_ALL" and name == "<>":
-            return negated(self._opaque(node | {"kind": "AEXPR_OP_ANY", "name": [{"String": {"sval": "="}}]}))
+            return negated(self.opaque(node | {"kind": "AEXPR_OP_ANY", "name": [{"String": {"sval": "="}}]}))
         if node["kind"] != "AEXPR_OP":
-            return self._opaque(node)
-        return self._comparisons.truth_of(self._terms.term(wrapped))
+            return self.opaque(node)
+        return self._comparisons.truth_of(self.terms.term(wrapped))
 
-    def _opaque(self, node: Node) -> Formula:
+    def opaque(self, node: Node) -> Formula:
         """What is not read further: some truth, that varies by row when a column of the target is in it."""
-        return self._comparisons.truth_of(self._terms.opaque(node))
+        return self._comparisons.truth_of(self.terms.opaque(node))
 
-    def _compare(self, name: str, left: Node, right: Node) -> Formula:
+    def compare(self, name: str, left: Node, right: Node) -> Formula:
         """`left name right` for one of COMPARED."""
         (left_kind, left_node), (right_kind, right_node) = only(left), only(right)
-        if left_kind == right_kind == "RowExpr" and name in {"=", "<>"}:
-            pairs = zip(left_node.get("args", ()), right_node.get("args", ()), strict=False)
-            formula = every([self._compare("=", first, second) for first, second in pairs])
-            return formula if name == "=" else negated(formula)
-        if name in {"=", "<>"} and (is_boolean(left) or is_boolean(right)):
-            formula = same(self.read(left), self.read(right))
-            return formula if name == "=" else negated(formula)
+        if left_kind == right_kind == "RowExpr":
+            return self._rows(name, [*zip(left_node.get("args", ()), right_node.get("args", ()), strict=False)])
+        if is_boolean(left) or is_boolean(right):
+            return ordered(COMPARED[name], self.read(left), self.read(right))
         if is_null(left) or is_null(right):
             return constant(None)
-        if str(self._terms.term(left)) != str(self._terms.term(right)):
+        this_term, other_term = self.terms.term(left), self.terms.term(right)
+        if _CHOOSING & {left_kind, right_kind} and str(this_term) != str(other_term):
             for this, other, operator in ((left, right, name), (right, left, MIRRORED.get(name, name))):
                 chosen = self._chosen(operator, this, other)
                 if chosen is not None:
                     return chosen
-        return self._comparisons.compare(name, self._terms.term(left), self._terms.term(right))
+        return self._comparisons.compare(name, this_term, other_term)
+
+    def _rows(self, name: str, pairs: Sequence[tuple[Node, Node]]) -> Formula:
+        """Two rows compared: `<` and its like go by the first columns that differ."""
+        equal = [self.compare("=", first, second) for first, second in pairs]
+        if name in {"=", "<>"}:
+            return every(equal) if name == "=" else negated(every(equal))
+        ahead = [self.compare(name[0], first, second) for first, second in pairs]
+        found = [every([*equal[:place], formula]) for place, formula in enumerate(ahead)]
+        return some([*found, every(equal)] if name.endswith("=") else found)
 
     def _chosen(self, name: str, this: Node, other: Node) -> Formula | None:
         """A comparison with what CASE, COALESCE, GREATEST or LEAST chooses, by what there is to choose from."""
         kind, node = only(this)
-        if kind == "MinMaxExpr":
-            bounds = name == (">=" if node.get("op", "IS_GREATEST") == "IS_GREATEST" else "<=")
-            among = str(self._terms.term(other)) in {str(self._terms.term(item)) for item in node["args"]}
-            return constant(True) if bounds and among else None
-        if kind not in {"CaseExpr", "CoalesceExpr"} or self._choices == 0:
+        branches = self._branches(kind, node)
+        if branches is None or self._choices == 0 or (kind == "MinMaxExpr" and name in {"=", "<>"}):
             return None
         self._choices -= 1
-        if kind == "CaseExpr":
-            return self._case(node, lambda result: self._compare(name, result, other))
-        items = node["args"]
-        return _first_holding([(negated(self._null(item)), self._compare(name, item, other)) for item in items])
+        if kind == "MinMaxExpr":
+            formulas = [self.compare(name, item, other) for item in node["args"]]
+            return (some if (name[0] == ">") == (node.get("op", _GREATEST) == _GREATEST) else every)(formulas)
+        return self._first(branches, lambda result: self.compare(name, result, other))
+
+    def _branches(self, kind: str, node: Node) -> list[tuple[Formula, Node]] | None:
+        """What an expression chooses from, each with when it does so, the first that holds; None if it does not."""
+        match kind:
+            case "CaseExpr":
+                return self._cases(node)
+            case "CoalesceExpr":
+                return [(negated(self._null(item)), item) for item in node["args"]]
+            case "A_Expr" if node["kind"] == "AEXPR_NULLIF":
+                return self._unless_equal(node)
+            case "TypeCast" if is_boolean(node["arg"]) and not is_boolean_type(node):
+                holds = self.read(node["arg"])
+                text = name_of(node["typeName"]["names"])[1] in {"text", "varchar"}
+                yes, no = ({"sval": {"sval": "true"}}, {"sval": {"sval": "false"}}) if text else (_ONE, _NOUGHT)
+                return [(holds, {"A_Const": yes}), (negated(holds), {"A_Const": no})]
+            case "MinMaxExpr":
+                return []
+            case _:
+                return None
+
+    def _unless_equal(self, node: Node) -> list[tuple[Formula, Node]]:
+        """NULLIF as a choice."""
+        return [(self.compare("=", node["lexpr"], node["rexpr"]), _NULL), (constant(True), node["lexpr"])]
+
+    def _first(self, branches: Sequence[tuple[Formula, Node]], read: Callable[[Node], Formula]) -> Formula:
+        return _first_holding([(holds, read(result)) for holds, result in branches])
 
     def _any(self, name: str, left: Node, items: Sequence[Node]) -> Formula:
         """`left name any (items)`."""
@@ -183,28 +230,28 @@ class Formulas:
             and all("A_Const" in item for item in items)
             and not any(map(is_boolean, [left, *items]))
         ):
-            plain = [self._terms.term(item) for item in items if not is_null(item)]
-            formula = self._comparisons.member(self._terms.term(left), plain)
+            plain = [self.terms.term(item) for item in items if not is_null(item)]
+            formula = self._comparisons.member(self.terms.term(left), plain)
             if formula is not None:
                 return some([formula, constant(None)]) if len(plain) < len(items) else formula
-        return some([self._compare(name, left, item) for item in items])
+        return some([self.compare(name, left, item) for item in items])
 
     def _distinct(self, left: Node, right: Node) -> Formula:
         for one, other in ((left, right), (right, left)):
             if is_null(one):
                 return negated(self._null(other))
-        return self._compare("<>", left, right)
+        return self.compare("<>", left, right)
 
     def _between(self, kind: str, left: Node, bounds: Sequence[Node]) -> Formula:
         low, high = bounds
-        formula = every([self._compare(">=", left, low), self._compare("<=", left, high)])
+        formula = every([self.compare(">=", left, low), self.compare("<=", left, high)])
         if "SYM" in kind:
-            formula = some([formula, every([self._compare(">=", left, high), self._compare("<=", left, low)])])
+            formula = some([formula, every([self.compare(">=", left, high), self.compare("<=", left, low)])])
         return negated(formula) if "NOT" in kind else formula
 
     def _matched(self, left: Node, *, matches: bool) -> Formula:
         """A pattern that all texts match: only null does not."""
-        null = self._comparisons.null(self._terms.term(left))
+        null = self._comparisons.null(self.terms.term(left))
         return lambda values: None if null(values) else matches
 
     def _null(self, wrapped: Node) -> Formula:
@@ -215,70 +262,19 @@ class Formulas:
             return known_as(self.read(wrapped), None)
         kind, node = only(wrapped)
         if kind == "A_Expr" and node["kind"] == "AEXPR_NULLIF":
-            return some([self._null(node["lexpr"]), self._compare("=", node["lexpr"], node["rexpr"])])
+            return some([self._null(node["lexpr"]), self.compare("=", node["lexpr"], node["rexpr"])])
         if kind == "CoalesceExpr":
             return every([self._null(item) for item in node["args"]])
-        return self._comparisons.null(self._terms.term(wrapped))
+        return self._comparisons.null(self.terms.term(wrapped))
 
-    def _case(self, node: Node, read: Callable[[Node], Formula]) -> Formula:
-        """CASE, its results read as truths."""
-        branches: list[tuple[Formula, Formula]] = []
+    def _cases(self, node: Node) -> list[tuple[Formula, Node]]:
+        """The branches of CASE, ELSE among them."""
+        branches: list[tuple[Formula, Node]] = []
         for item in node["args"]:
             when = item["CaseWhen"]
-            holds = self._compare("=", node["arg"], when["expr"]) if "arg" in node else self.read(when["expr"])
-            branches.append((holds, read(when["result"])))
-        otherwise = read(node["defresult"]) if "defresult" in node else constant(None)
-
-        return _first_holding([*branches, (constant(True), otherwise)])
-
-    def _subquery(self, node: Node, wrapped: Node) -> Formula:
-        """EXISTS, IN and ANY over a subquery, or one that is a truth itself."""
-        select = node["subselect"].get("SelectStmt", {})
-        link, targets = node["subLinkType"], select.get("targetList", [])
-        if link == "EXISTS_SUBLINK":
-            if is_plain(select):
-                return constant(True)
-            if set(select) == {"targetList", "whereClause", "limitOption", "op"}:
-                return known_as(self.read(select["whereClause"]), True)
-            without_targets = {name: value for name, value in select.items() if name != "targetList"}
-            return some([self._own_row(select), self._opaque({"exists": without_targets})])
-        if link == "ANY_SUBLINK":
-            name = name_of(node["operName"])[1] if "operName" in node else "="
-            if is_plain(select) and len(targets) == 1 and name in COMPARED:
-                return self._compare(name, node["testexpr"], targets[0]["ResTarget"]["val"])
-            if name == "=" and len(targets) == 1:
-                value = targets[0]["ResTarget"].get("val", {}).get("ColumnRef")
-                return some([self._returned(select, value, node["testexpr"]), self._opaque(node)])
-        if link == "EXPR_SUBLINK" and is_plain(select) and len(targets) == 1:
-            return self.read(targets[0]["ResTarget"]["val"])
-        if link == "EXPR_SUBLINK":
-            return self._comparisons.truth_of(self._terms.term(wrapped))
-        return self._opaque(node)
-
-    def _returned(self, select: Node, value: Node | None, tested: Node) -> Formula:
-        """When a subquery is certain to return the tested column itself, for the row in question."""
-        kind, column = only(tested)
-        if value is None or kind != "ColumnRef" or value["fields"][-1] != column["fields"][-1]:
-            return constant(False)
-        if not self._target.owns(column):
-            return constant(False)
-        return constant(True) if self._terms.reaches_out(select, value) else self._own_row(select)
-
-    def _own_row(self, select: Node) -> Formula:
-        """When a subquery on the target's own table is certain to find the very row in question."""
-        items = select.get("fromClause", [])
-        scan = items[0].get("RangeVar", {}) if len(items) == 1 else {}
-        if scan.get("relname") != self._target.node["relname"] or set(select) & _SELECTIVE:
-            return constant(False)
-        if "whereClause" not in select:
-            return constant(True)
-        outer = self._target
-        alias = scan.get("alias", {}).get("aliasname", scan["relname"])
-        self._target = self._terms.target = replace(outer, also=alias)
-        try:
-            return known_as(self.read(select["whereClause"]), True)
-        finally:
-            self._target = self._terms.target = outer
+            holds = self.compare("=", node["arg"], when["expr"]) if "arg" in node else self.read(when["expr"])
+            branches.append((holds, when["result"]))
+        return [*branches, (constant(True), node.get("defresult", _NULL))]
 
 
 def _first_holding(branches: Sequence[tuple[Formula, Formula]]) -> Formula:
@@ -297,3 +293,8 @@ def _first_known(formulas: Sequence[Formula]) -> Formula:
         return next((truth for formula in formulas if (truth := formula(values)) is not None), None)
 
     return value
+
+
+def _is_empty(wrapped: Node) -> bool:
+    """Whether this is an array or JSON with nothing in it, which all others contain."""
+    return elements(wrapped) == [] or wrapped.get("A_Const", {}).get("sval", {}).get("sval") == "[]"

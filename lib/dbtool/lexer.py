@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
+from unicodedata import category
 
 from lib.dbtool.gate import MAX_BYTES, admit
 from lib.dbtool.limits import MAX_TOKENS, check_limits
@@ -20,7 +21,7 @@ from lib.errors import QueryRefused
 
 __all__ = ["Kind", "Lexed", "Token", "lex"]
 
-NAME_BYTES = 63  # PostgreSQL cuts a longer name, and would then mean another one
+NAME_BYTES = 63  # PostgreSQL cuts a longer name: cut here, it means the same to whoever reads it
 MAX_PARAMETER = 1_000
 
 _TOKEN = re.compile(
@@ -33,7 +34,8 @@ _TOKEN = re.compile(
   | (?P<escaped>[eE]')
   | (?P<bits>[bBxX]')
   | (?P<national>[nN](?='))
-  | (?P<word>[A-Za-z_][A-Za-z_0-9]*+)
+  | (?P<word>[A-Za-z_][A-Za-z_0-9]*+(?![^\x00-\x7f]))
+  | (?P<foreign>[A-Za-z_\x80-\U0010ffff][A-Za-z_0-9\x80-\U0010ffff]*+)
   | (?P<parameter>\$[0-9]++)
   | (?P<dollar>\$(?:[A-Za-z_][A-Za-z_0-9]*+)?\$)
   | (?P<number>0[xX](?:_?[0-9A-Fa-f])++ | 0[oO](?:_?[0-7])++ | 0[bB](?:_?[01])++
@@ -117,7 +119,8 @@ class _Scanner:
     def _piece(self, kind: str, text: str, position: int, apart: bool) -> _Piece:
         match kind:
             case "word":
-                return _Piece("word", self._name(text, position), text.lower(), position, apart)
+                name = self._name(text, position)
+                return _Piece("word", name, name.lower(), position, apart)
             case "punctuation":
                 return _Piece("punctuation", text, text, position, apart)
             case "operator":
@@ -126,9 +129,14 @@ class _Scanner:
             case "number":
                 number = plain_number(self._whole(text, position, "number"), position)
                 return _Piece("number", number, number, position, apart)
+            case "foreign":
+                name = self._foreign(text, position)
+                return _Piece("quoted", f'"{name}"', name, position, apart)
             case "quoted":
-                text = self._rest(_QUOTED, position)[:-1]
-                return _Piece("quoted", f'"{self._sized(text, position)}"', text.replace('""', '"'), position, apart)
+                name = _cut(self._rest(_QUOTED, position)[:-1].replace('""', '"'))
+                if not name:
+                    raise refused("name_length", position)
+                return _Piece("quoted", '"' + name.replace('"', '""') + '"', name, position, apart)
             case "parameter":
                 parameter = self._parameter(text, position)
                 return _Piece("parameter", parameter, parameter, position, apart)
@@ -167,17 +175,16 @@ class _Scanner:
         return match[0]
 
     def _name(self, text: str, position: int) -> str:
-        following = self._text[self._place : self._place + 1]
-        if following == "$":
+        if self._text[self._place : self._place + 1] == "$":
             raise refused("dollar_in_name", position)
-        if following > "\x7f":
-            raise self._stray(self._place)
-        return self._sized(text, position)
+        return _cut(text)
 
-    def _sized(self, name: str, position: int) -> str:
-        if not 0 < len(name.replace('""', '"').encode()) <= NAME_BYTES:
-            raise refused("name_length", position)
-        return name
+    def _foreign(self, text: str, position: int) -> str:
+        """A name with letters outside ASCII, which is never a word of PostgreSQL's own: quoted from here on."""
+        for place, character in enumerate(text, position - 1):
+            if character > "\x7f" and not (character.isalnum() or category(character).startswith("M")):
+                raise self._stray(place)
+        return self._name("".join(each.lower() if each < "\x80" else each for each in text), position)
 
     def _whole(self, text: str, position: int, code: str) -> str:
         if _RUN_ON.match(self._text, self._place):
@@ -212,12 +219,12 @@ class _Scanner:
             raise self._stray(hidden.start())
 
     def _stray(self, place: int) -> QueryRefused:
-        character = self._text[place]
-        if _INVISIBLE.match(character):
-            return refused("unicode_blank", place + 1)
-        return refused(
-            "non_ascii_word" if character.isalpha() and character > "\x7f" else "unexpected_character", place + 1
-        )
+        return refused("unicode_blank" if _INVISIBLE.match(self._text[place]) else "unexpected_character", place + 1)
+
+
+def _cut(name: str) -> str:
+    """The name as PostgreSQL keeps it."""
+    return name.encode()[:NAME_BYTES].decode(errors="ignore")
 
 
 def _without_semicolons(pieces: list[_Piece]) -> list[_Piece]:

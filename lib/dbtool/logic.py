@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from lib.dbtool.terms import Term, Terms, difference
+from lib.dbtool.sums import Term, difference
+from lib.dbtool.terms import Terms
 
 type Truth = bool | None
 type Values = Mapping[str, Any]
@@ -22,8 +23,12 @@ COMPARED: dict[str, Callable[[int], bool]] = {
 }
 MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _LOOKED_AT = 8
-_ZERO: Threshold = (0, Fraction(0))
 _NO_TEXT: Threshold = (1, "")  # no text sorts before it
+# No date or number lies beyond these.
+_FIRST: Threshold = (-1, "-infinity")
+_LAST: Threshold = (2, "infinity")
+_ENDS = {str(end[1]): end for end in (_FIRST, _LAST)}
+_FREE = (None, None)
 
 
 @dataclass(slots=True)
@@ -74,12 +79,12 @@ def some(formulas: Sequence[Formula]) -> Formula:
     return negated(every([negated(formula) for formula in formulas]))
 
 
-def same(left: Formula, right: Formula) -> Formula:
-    """Whether two truths are equal, unknown when one is."""
+def ordered(holds: Callable[[int], bool], left: Formula, right: Formula) -> Formula:
+    """How two truths compare, false before true; unknown when one is."""
 
     def value(values: Values) -> Truth:
         first, second = left(values), right(values)
-        return None if first is None or second is None else first == second
+        return None if first is None or second is None else holds(first - second)
 
     return value
 
@@ -105,10 +110,14 @@ class Comparisons:
         """`left name right`, where name is one of COMPARED; what is on both sides cancels out, nulls ignored."""
         if left.word is not None and right.word is None:
             return self.compare(MIRRORED.get(name, name), right, left)
+        if left.text is not None and right.parts:
+            return self.compare(MIRRORED.get(name, name), right, left)
+        if right.text is not None and self._is_text(left):
+            return self._against(name, left, (1, right.text))
         if left.word is not None and right.word is not None:
             return constant(COMPARED[name]((left.word > right.word) - (left.word < right.word)))
         if right.word is not None:
-            return self._against(name, left, (1, right.word))
+            return self._against(name, left, self._threshold(left, right))
         return self._against(name, Term(difference(left, right).parts), (0, difference(right, left).constant))
 
     def member(self, left: Term, right: Sequence[Term]) -> Formula | None:
@@ -118,7 +127,7 @@ class Comparisons:
         key, sign = self._key(left.parts)
         if sign != 1:
             return None
-        thresholds = [(0, term.constant) if term.word is None else (1, term.word) for term in right]
+        thresholds = [self._threshold(left, term) for term in right]
         self._thresholds[key].update(thresholds)
         self._uses.setdefault(key, []).extend((COMPARED["="], threshold) for threshold in thresholds[:_LOOKED_AT])
         self.size += 1
@@ -154,16 +163,26 @@ class Comparisons:
         for key, thresholds in self._thresholds.items():
             parts = self._ordered[key]
             only = next(iter(parts)) if len(parts) == 1 else ""
-            bounded = only in self.terms.never_negative
-            found = sorted(thresholds | {_ZERO} if bounded else thresholds)
-            self._ranks[key] = {threshold: 2 * index + 1 for index, threshold in enumerate(found)}
-            first = self._ranks[key][_ZERO] if bounded else 0
-            if found and found[0] == _NO_TEXT:
-                first = 1
+            least, most = ((0, bound) if bound is not None else None for bound in self.terms.bounds.get(only, _FREE))
+            found = sorted(thresholds | {bound for bound in (least, most) if bound})
+            ranks = self._ranks[key] = {threshold: 2 * index + 1 for index, threshold in enumerate(found)}
+            first = ranks[least] if least else int(found[:1] in ([_NO_TEXT], [_FIRST]))
+            last = ranks[most] if most else 2 * len(found) - (found[-1:] == [_LAST])
             varies = any(part in self.terms.varying for part in parts)
-            domain = range(first, 2 * len(found) + 1)
+            domain = range(first, last + 1)
             self._variables[key] = Variable(domain, varies, leanings=self._leanings(key, domain))
         return self._variables
+
+    def _is_text(self, term: Term) -> bool:
+        return bool(term.parts) and self.terms.texts.issuperset(term.parts)
+
+    def _threshold(self, left: Term, right: Term) -> Threshold:
+        """Where a constant stands among the others that `left` is compared with."""
+        if self._is_text(left):
+            return (1, right.word if right.word is not None else right.text or str(right.constant))
+        if right.word is not None:
+            return _ENDS.get(right.word.lower(), (1, right.word))
+        return (0, right.constant)
 
     def _leanings(self, key: str, domain: Sequence[int]) -> tuple[int, int]:
         """The places with which the fewest and the most of the first comparisons hold."""

@@ -83,8 +83,9 @@ async def transaction(
 ) -> AsyncIterator[Connection]:
     """A transaction of this login that is rolled back unless the body commits; always READ ONLY for the read login.
 
-    `schemas` is the search path behind the server's own. After `seconds` by our clock, the server is told to stop
-    and QueryFailed is raised, whatever the body waits for; DatabaseDown if there is no connection to be had.
+    `schemas` is the search path, the server's own names before it as always. After `seconds` by our clock, the server
+    is told to stop and QueryFailed is raised, whatever the body waits for; DatabaseDown if there is no connection to
+    be had.
     """
     with told():
         conn = await begin(login, seconds=seconds, schemas=schemas, read_only=read_only)
@@ -143,7 +144,8 @@ def _opening(conn: Connection, seconds: float, schemas: Sequence[str], *, read_o
     Without that query a first statement of the caller's could still turn READ ONLY off. SET LOCAL rather than
     set_config(): a hardened server does not let everybody call that one.
     """
-    path = ["pg_catalog", *schemas[:_MOST_SCHEMAS], "pg_temp"]  # named last, else it would come first
+    # pg_temp is named last, else it would come first. pg_catalog comes first unnamed: current_schema is the first here.
+    path = [*schemas[:_MOST_SCHEMAS], "pg_temp"]
     wanted = {
         "standard_conforming_strings": "on",
         "row_security": "on",

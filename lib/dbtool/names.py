@@ -10,14 +10,18 @@ def words(text: str) -> frozenset[str]:
 
 
 # PostgreSQL's own functions of one argument that do more than compute, as far as their names say so ...
-_TELLING = ("pg_", "lo_", "binary_upgrade_", "txid_", "brin_", "gin_clean", "has_", "currtid", "loread", "lowrite")
+_TELLING = (
+    *("pg_", "lo_", "binary_upgrade_", "txid_", "brin_", "gin_clean", "has_", "currtid", "loread", "lowrite"),
+    *("fmgr_", "plpgsql_"),
+)
 # ... and those whose names do not: `x.name` calls them when `x` has no such column.
 _UNTELLING = words(
     """
     aclexplode amvalidate current_schemas current_setting currval mxid_age nextval obj_description
-    oidvectortypes regclass row_security_active setseed to_regclass to_regcollation to_regnamespace to_regoper
-    to_regoperator to_regproc to_regprocedure to_regrole to_regtype to_regtypemod ts_stat ts_token_type xml
-    xml_is_well_formed
+    oidvectortypes regclass regclassin regcollationin regconfigin regdictionaryin regnamespacein regoperatorin regoperin
+    regprocedurein regprocin regrolein regtypein row_security_active setseed to_regclass to_regcollation to_regnamespace
+    to_regoper to_regoperator to_regproc to_regprocedure to_regrole to_regtype to_regtypemod ts_debug ts_stat
+    ts_token_type xml xml_in xml_is_well_formed
     """
 )
 

@@ -1,4 +1,4 @@
-"""The operators that are PostgreSQL's own or pgvector's and pg_trgm's; any other is code of unknown effect."""
+"""The operators that are PostgreSQL's own or of extensions that it brings; any other is code of unknown effect."""
 
 import re
 
@@ -9,9 +9,11 @@ _BUILT_IN = """
 """
 _PGVECTOR = "<-> <#> <=> <+> <~> <%>"
 _PG_TRGM = "% <% %> <<% %>> <-> <<-> <->> <<<-> <->>>"
+_LTREE = "^<@ ^@> ^~ ^? ?@> ?<@ ?~ ?@"
+_OTHERS = "%% %# ~> <@>"  # of hstore, cube and earthdistance
 _SYNTAX = "!= =>"  # another spelling of <>, and the mark behind an argument's name
 
-OPERATORS = frozenset(f"{_BUILT_IN} {_PGVECTOR} {_PG_TRGM} {_SYNTAX}".split())
+OPERATORS = frozenset(f"{_BUILT_IN} {_PGVECTOR} {_PG_TRGM} {_LTREE} {_OTHERS} {_SYNTAX}".split())
 
 MAX_LENGTH = 63  # PostgreSQL's own limit; a longer run is never looked at twice
 

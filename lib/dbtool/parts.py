@@ -81,7 +81,7 @@ def find_clause(tokens: Sequence["Token"], word: str, start: int, stop: int | No
     """Where a clause of the main statement begins with this word."""
     for index in range(start, len(tokens) if stop is None else stop):
         token = tokens[index]
-        if token.depth == 0 and token.kind == "word" and token.value == word and not _is(tokens, index - 1, "distinct"):
+        if token.depth == 0 and _is(tokens, index, word) and not _is(tokens, index - 1, "distinct", "."):
             return index
     return None
 
@@ -119,7 +119,8 @@ def _cte(tokens: Sequence["Token"], name: str, start: int, close: int, depth: in
     _, main = _with_list(tokens, start, close, depth)
     changes = tokens[main].kind == "word" and tokens[main].value in VERBS
     returns = any(
-        token.depth == depth and token.kind == "word" and token.value == "returning" for token in tokens[main:close]
+        tokens[place].depth == depth and _is(tokens, place, "returning") and not _is(tokens, place - 1, ".", "as")
+        for place in range(main, close)
     )
     return Cte(name, tokens[close].start, changes, returns)
 
@@ -140,8 +141,8 @@ def _behind_search_and_cycle(tokens: Sequence["Token"], index: int) -> int:
     return index
 
 
-def _is(tokens: Sequence["Token"], index: int, text: str) -> bool:
-    return 0 <= index < len(tokens) and tokens[index].kind not in ("quoted", "string") and tokens[index].value == text
+def _is(tokens: Sequence["Token"], index: int, *texts: str) -> bool:
+    return 0 <= index < len(tokens) and tokens[index].kind not in ("quoted", "string") and tokens[index].value in texts
 
 
 def _is_name(tokens: Sequence["Token"], index: int) -> bool:

@@ -30,17 +30,12 @@ CODES: dict[str, Reason] = {
     "more_than_one_statement": Reason("There is more than one statement.", "Send one statement per request."),
     # How it is spelled
     "unexpected_character": Reason("There is a character that has no meaning in PostgreSQL here.", _ASCII),
-    "non_ascii_word": Reason(
-        "There is a letter outside ASCII in a name without quotes.", 'Put the name in double quotes: "größe".'
-    ),
     "dollar_in_name": Reason("There is a dollar sign in a name without quotes.", "Put the name in double quotes."),
     "unclosed": Reason("A string, a quoted name or a comment does not end.", "Close what was opened."),
     "unicode_escape": Reason("Strings and names with U& are not accepted.", "Write the characters themselves."),
     "string_escape": Reason("An escape in this string has no plain spelling.", _PLAIN_STRING),
     "adjacent_strings": Reason("Two strings stand side by side.", "Write one string, or join two with ||."),
-    "name_length": Reason(
-        "A name is empty or longer than 63 bytes: PostgreSQL would cut it.", "Names of 1 to 63 bytes."
-    ),
+    "name_length": Reason("A name is empty.", "Names of 1 to 63 bytes."),
     "number": Reason("A number runs into other characters.", "Put a blank behind the number."),
     "parameter": Reason("A parameter has no number between 1 and 1,000.", "Parameters are written $1, $2 …"),
     "operator": Reason("This operator is not one of PostgreSQL's own.", "PostgreSQL's and pgvector's operators."),

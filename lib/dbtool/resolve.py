@@ -3,12 +3,16 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from lib.dbtool.conditions import require_condition
+from lib.dbtool.conditions import require_condition, require_possible
 from lib.dbtool.grammar import GRAMMAR, PLAIN
-from lib.dbtool.names import may_act
+from lib.dbtool.names import functions, may_act
 from lib.dbtool.scopes import (
     Relation,
     Scope,
+    add,
+    all_of,
+    changed_table,
+    filtered,
     function_columns,
     function_name,
     json_table_columns,
@@ -17,6 +21,7 @@ from lib.dbtool.scopes import (
     table,
 )
 from lib.dbtool.second import Node, called, check, nodes, only
+from lib.dbtool.shapes import is_scalar
 from lib.dbtool.source import Source
 from lib.dbtool.terms import Target
 from lib.dbtool.view import View
@@ -31,13 +36,15 @@ _STATEMENTS = {
     "DeleteStmt": "delete",
     "MergeStmt": "merge",
 }
+_NESTED = "A write stands within another query; it may stand by itself, or in a WITH list before the whole statement."
+_BY_SOURCE = "MERGE_WHEN_NOT_MATCHED_BY_SOURCE"
 # Columns of row functions that a catalog would not know.
 _RESULT_COLUMNS = frozenset({"key", "value", "lexeme", "positions", "weights"})
 
 
 def resolve(kind: str, tree: Node, source: Source, catalog: "Catalog") -> View:
     """What a statement does, from PostgreSQL's tree; raises QueryRefused for anything that is not allowed."""
-    resolver = Resolver(source, catalog)
+    resolver = Resolver(source, catalog, tree)
     columns = tables = 0
     functions: Counter[str] = Counter()
     for name, node, place in nodes(kind, tree, source):
@@ -58,7 +65,10 @@ def resolve(kind: str, tree: Node, source: Source, catalog: "Catalog") -> View:
 class Resolver:
     """Walks one statement; `view` afterwards holds what was seen."""
 
-    def __init__(self, source: Source, catalog: "Catalog") -> None:
+    def __init__(self, source: Source, catalog: "Catalog", tree: Node) -> None:
+        # PostgreSQL takes a write at the top and in the WITH list there: elsewhere it is refused here already
+        members = [only(item)[1]["ctequery"] for item in tree.get("withClause", {}).get("ctes", ())]
+        self._top = [tree, *(only(query)[1] for query in members)]
         self._source = source
         self._catalog = catalog
         self.columns = 0  # column references met, to prove that none was passed over
@@ -66,6 +76,8 @@ class Resolver:
 
     def statement(self, kind: str, node: Node, scope: Scope) -> Relation:
         """Judges one statement within `scope`; what it returns as a relation."""
+        if kind != "SelectStmt" and not any(node is one for one in self._top):
+            raise self._source.refused("statement", node["relation"].get("location", 0), _NESTED)
         self.view.commands[_STATEMENTS[kind]] += 1
         inner = Scope(scope)
         if "withClause" in node:
@@ -105,14 +117,14 @@ class Resolver:
             self._visit([node.get(name) for name in ("sortClause", "limitOffset", "limitCount")], scope)
             return first
         for item in node.get("fromClause", ()):
-            _add(scope.relations, self._from(item, scope))
+            add(scope.relations, self._from(item, scope))
         self._conditions(node)
         self._visit([value for name, value in node.items() if name not in {"fromClause", "withClause"}], scope)
         if "valuesLists" in node:
             self.view.commands["select"] -= 1
             width = len(node["valuesLists"][0]["List"]["items"])
             return Relation(tuple(f"column{number + 1}" for number in range(width)))
-        return Relation(output(node.get("targetList", []), scope))
+        return Relation(output(node.get("targetList", []), scope), all_of=all_of(node, scope))
 
     def _insert(self, node: Node, scope: Scope) -> Relation:
         target = self._target(node["relation"])
@@ -131,14 +143,13 @@ class Resolver:
         name, target = self._name(node["relation"]), self._target(node["relation"])
         scope.relations[name] = target
         for item in node.get("fromClause", ()) or node.get("usingClause", ()):
-            _add(scope.relations, self._from(item, scope))
+            add(scope.relations, self._from(item, scope))
         self._conditions(node)
         self._visit([node.get("targetList"), node.get("whereClause")], scope)
-        place = node["relation"].get("location", 0)
         if "whereClause" not in node:
-            raise self._source.refused("no_condition", place)
+            raise self._source.refused("no_condition", node["relation"].get("location", 0))
         require_condition(
-            node["whereClause"], Target(name, node["relation"], target, scope, self._catalog), self._source, place
+            node["whereClause"], Target(name, node["relation"], target, scope, self._catalog), self._source
         )
         return self._returning(node, scope)
 
@@ -146,12 +157,12 @@ class Resolver:
         source = self._from(node["sourceRelation"], scope)
         name, target = self._name(node["relation"]), self._target(node["relation"])
         scope.relations[name] = target
-        _add(scope.relations, source)
+        add(scope.relations, source)
         self._visit([node["joinCondition"], node.get("mergeWhenClauses")], scope)
-        place = node["relation"].get("location", 0)
-        require_condition(
-            node["joinCondition"], Target(name, node["relation"], target, scope, self._catalog), self._source, place
-        )
+        changed = Target(name, node["relation"], target, scope, self._catalog)
+        require_condition(node["joinCondition"], changed, self._source)
+        if any(item["MergeWhenClause"]["matchKind"] == _BY_SOURCE for item in node["mergeWhenClauses"]):
+            require_possible(node["joinCondition"], changed, self._source)
         return self._returning(node, scope)
 
     def _returning(self, node: Node, scope: Scope) -> Relation:
@@ -168,12 +179,12 @@ class Resolver:
     def _target(self, node: Node) -> Relation:
         """The table that a write changes: never a WITH query, never the system's."""
         self._admit(node, write=True)
-        return table(node, self._catalog)
+        return changed_table(node, self._catalog)
 
     def _admit(self, node: Node, *, write: bool = False) -> None:
         schema, place = node.get("schemaname", ""), node.get("location", 0)
         self.view.tables[schema, node["relname"]] += 1
-        if schema.startswith("pg_") or (not schema and node["relname"].startswith("pg_")):
+        if schema.startswith("pg_") or node["relname"].startswith(("pg_", "_pg_")):
             raise self._source.refused("system_table", place)
         if schema == "information_schema":
             if write:
@@ -198,7 +209,7 @@ class Resolver:
                 return {alias.get("aliasname") or function_name(node): renamed(Relation(columns), alias)}
             case "RangeTableSample":
                 self._visit([node.get("args"), node.get("repeatable")], scope)
-                return self._from(node["relation"], scope)
+                return filtered(self._from(node["relation"], scope))
             case "JsonTable":
                 self._visit([("JsonTable", {name: value for name, value in node.items() if name != "alias"})], scope)
                 columns = tuple(json_table_columns(node["columns"]))
@@ -210,14 +221,14 @@ class Resolver:
         """A JOIN: its condition sees its two sides only; an alias hides them."""
         found = dict(self._from(node["larg"], scope))
         right = Scope(scope.parent, dict(scope.relations), scope.ctes)
-        _add(right.relations, found)
-        _add(found, self._from(node["rarg"], right))
+        add(right.relations, found)
+        add(found, self._from(node["rarg"], right))
         self._visit([node.get("quals")], Scope(scope.parent, found, scope.ctes))
         if "alias" in node:
             return {node["alias"]["aliasname"]: Relation()}
         if "join_using_alias" in node:
-            _add(found, {node["join_using_alias"]["aliasname"]: Relation()})
-        return found
+            add(found, {node["join_using_alias"]["aliasname"]: Relation()})
+        return filtered(found)
 
     def _read(self, node: Node, scope: Scope) -> Relation:
         query = scope.cte(node["relname"]) if "schemaname" not in node else None
@@ -268,24 +279,22 @@ class Resolver:
             return
         name = fields[-1]["String"].get("sval", "")
         relation = scope.relation(fields[-2]["String"].get("sval", ""))
-        if relation is not None and relation.columns is not None and name in relation.columns:
+        columns = None if relation is None else relation.columns
+        if name in (columns or ()):
             return
-        if self._may_call(name):
+        if self._may_call(name) or (columns is not None and name in functions()):
             raise self._source.refused("function_as_attribute", node.get("location", 0))
 
     def _indirection(self, node: Node) -> None:
         """Refuses `(expression).name` when that may be a call of a function on the value."""
         known = bool(self._catalog.schemas)
+        scalar = is_scalar(*only(node["arg"]))
         for part in node["indirection"]:
             name = part.get("String", {}).get("sval")
-            if name is not None and (self._may_call(name) or not (known or name in _RESULT_COLUMNS)):
+            if name is None:
+                continue
+            if self._may_call(name) or (scalar and name in functions()) or not (known or name in _RESULT_COLUMNS):
                 raise self._source.refused("function_as_attribute", only(node["arg"])[1].get("location", 0))
 
     def _may_call(self, name: str) -> bool:
         return may_act(name) or name in self._catalog.functions
-
-
-def _add(relations: dict[str, Relation], more: dict[str, Relation]) -> None:
-    """Adds relations; of one whose name is taken already, no column is known."""
-    for name, relation in more.items():
-        relations[name] = Relation() if name in relations else relation

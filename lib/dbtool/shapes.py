@@ -1,12 +1,16 @@
 """What an expression of PostgreSQL's tree looks like: a truth, a constant, a list, a pattern."""
 
+from collections.abc import Callable
 from typing import Any
 
 from lib.dbtool.logic import COMPARED
+from lib.dbtool.names import types
 from lib.dbtool.second import Node, name_of, only
+from lib.dbtool.sums import Term
 
 _TRUE = frozenset({"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"})
 _BOOLEAN_KINDS = frozenset({"BoolExpr", "BooleanTest", "NullTest"})
+_SCALARS = _BOOLEAN_KINDS | {"A_Const", "A_Expr", "CollateClause", "SQLValueFunction"}
 _BOOLEAN_LINKS = frozenset({"EXISTS_SUBLINK", "ANY_SUBLINK", "ALL_SUBLINK"})
 
 
@@ -35,24 +39,38 @@ def is_boolean(wrapped: Node) -> bool:
         case "SubLink":
             return node["subLinkType"] in _BOOLEAN_LINKS
         case "A_Expr":
-            return node["kind"] not in {"AEXPR_OP", "AEXPR_NULLIF"} or name_of(node["name"])[1] in COMPARED
+            if node["kind"] == "AEXPR_NULLIF":
+                return is_boolean(node["lexpr"])
+            return node["kind"] != "AEXPR_OP" or name_of(node["name"])[1] in COMPARED
         case _:
             return kind in _BOOLEAN_KINDS
 
 
+def is_scalar(kind: str, node: Node) -> bool:
+    """Whether an expression has no fields by its looks: what follows its dot is a call."""
+    match kind:
+        case "TypeCast":
+            return name_of(node["typeName"]["names"])[1] in types()
+        case "A_Indirection":
+            return is_scalar(*only(node["arg"]))
+        case _:
+            return kind in _SCALARS
+
+
 def elements(wrapped: Node) -> list[Node] | None:
-    """The elements of ARRAY[…], perhaps cast; None when it is no such thing."""
+    """The elements of ARRAY[…] or '{}', perhaps cast; None when it is no such thing."""
     kind, node = only(wrapped)
     if kind == "TypeCast":
         return elements(node["arg"])
+    if kind == "A_Const" and node.get("sval", {}).get("sval", "").strip() == "{}":
+        return []
     return list(node.get("elements", [])) if kind == "A_ArrayExpr" else None
 
 
-def pattern(wrapped: Node) -> str | None:
-    """A pattern that is a constant; that of SIMILAR TO stands within a call."""
+def pattern(wrapped: Node, term: Callable[[Node], Term]) -> str | None:
+    """A pattern that is a constant; that of SIMILAR TO, and one with ESCAPE, stands within a call."""
     kind, node = only(wrapped)
-    if kind == "FuncCall" and len(node.get("args", ())) == 1:
-        return pattern(node["args"][0])
-    if kind == "TypeCast":
-        return pattern(node["arg"])
-    return str(node["sval"].get("sval", "")) if kind == "A_Const" and "sval" in node else None
+    if kind == "FuncCall" and name_of(node["funcname"])[1] in {"similar_to_escape", "like_escape"}:
+        return pattern(node["args"][0], term)
+    value = term(wrapped)
+    return value.text or str(value.constant) if value.word is None and not value.parts else value.word

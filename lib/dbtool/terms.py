@@ -1,28 +1,23 @@
 """What an expression of a condition is worth: a sum of things that vary and a constant, so that equals cancel out."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from lib.dbtool.bounds import NEVER_NEGATIVE, Bounds, bounds_of
 from lib.dbtool.names import words
 from lib.dbtool.scopes import Relation, Scope, table
 from lib.dbtool.second import Node, name_of, only
+from lib.dbtool.sums import Term, difference, is_number, literal, scaled
 
 if TYPE_CHECKING:
     from lib.dbtool.catalog import Catalog
 
 # A cast to one of these keeps what a value compares as.
 _WIDENING = words("int8 bigint numeric decimal text varchar float8")
-_NEVER_NEGATIVE = words(
-    """
-    abs length char_length character_length octet_length bit_length cardinality count num_nulls num_nonnulls
-    position strpos jsonb_array_length json_array_length
-    """
-)
-_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?")
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,33 +29,29 @@ class Target:
     relation: Relation
     scope: Scope
     catalog: "Catalog"
-    also: str | None = None  # a second name for its rows: that of a subquery's scan of the same table
+    also: frozenset[str] = frozenset()  # more names for its rows: those of other scans of the same table
+
+    @property
+    def place(self) -> int:
+        """Where the statement names it, as a byte."""
+        return int(self.node.get("location", 0))
+
+    def twins(self) -> frozenset[str]:
+        """The names beside it that hold all of the same table's rows."""
+        table = self.relation.all_of
+        named = {name for name, other in self.scope.relations.items() if other.all_of == table is not None}
+        return frozenset(named - {self.name})
 
     def owns(self, node: Node) -> bool:
         """Whether a ColumnRef directly in the condition means a column of this table."""
         fields = node["fields"]
         if len(fields) > 1:
-            return fields[-2].get("String", {}).get("sval") in {self.name, self.also or self.name}
+            return fields[-2].get("String", {}).get("sval") in {self.name} | self.also
         name = fields[0].get("String", {}).get("sval")
         if self.relation.columns is not None:
-            return name in self.relation.columns or name in {"ctid", self.name}
+            return name in self.relation.columns or name in {"ctid", self.name} | self.also
         others = [other for key, other in self.scope.relations.items() if key != self.name]
         return not any(other.columns is not None and name in other.columns for other in others)
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """`parts` times their factors, plus `constant`; or, with `word`, a text that is no number."""
-
-    parts: Mapping[str, Fraction] = field(default_factory=dict)
-    constant: Fraction = Fraction(0)
-    word: str | None = None
-
-    def __str__(self) -> str:
-        """The same spelling for the same value, whatever the order it was written in."""
-        if self.word is not None:
-            return repr(self.word)
-        return json.dumps([sorted((name, str(factor)) for name, factor in self.parts.items()), str(self.constant)])
 
 
 type _Own = tuple[tuple[str, Relation], ...]
@@ -68,19 +59,21 @@ type _Own = tuple[tuple[str, Relation], ...]
 
 @dataclass(slots=True)
 class Terms:
-    """Reads expressions; remembers of each part whether it varies by row, may be null or is never negative."""
+    """Reads expressions; remembers of each part whether it varies by row, may be null or is a text, and its bounds."""
 
     target: Target
     varying: set[str] = field(default_factory=set)
     nullable: set[str] = field(default_factory=set)
-    never_negative: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
+    bounds: dict[str, Bounds] = field(default_factory=dict)
+    _short: dict[str, str] = field(default_factory=dict)
 
     def term(self, wrapped: Node) -> Term:
         """What an expression is worth."""
         kind, node = only(wrapped)
         match kind:
             case "A_Const":
-                return _literal(node)
+                return literal(node)
             case "ColumnRef":
                 return self._column(node)
             case "A_Indirection" if (column := self._field_of_row(node)) is not None:
@@ -108,8 +101,17 @@ class Terms:
         if not self.target.owns(node):
             return self._part("other:" + ".".join(names), varies=False)
         relation = self.target.relation
+        if (
+            len(names) == 1
+            and names[0] in {self.target.name} | self.target.also
+            and names[0] not in (relation.columns or ())
+        ):
+            names = ["*"]
         nullable = names[-1] not in relation.required and names[-1] != "ctid"
-        return self._part(f"column:{names[-1]}", varies=True, nullable=nullable)
+        name = f"column:{names[-1]}"
+        if names[-1] in relation.texts:
+            self.texts.add(name)
+        return self._part(name, varies=True, nullable=nullable)
 
     def _field_of_row(self, node: Node) -> Node | None:
         """The column that `(table).column` means."""
@@ -123,20 +125,24 @@ class Terms:
         name = name_of(node["name"])[1]
         right = self.term(node["rexpr"])
         if "lexpr" not in node:
-            return _scaled(right, Fraction(-1)) if name == "-" and right.word is None else self._call(name, [right])
+            if name == "+":
+                return right
+            return scaled(right, Fraction(-1)) if name == "-" and right.word is None else self._call(name, [right])
         left = self.term(node["lexpr"])
-        if left.word is None and right.word is None:
+        if is_number(left) and is_number(right):
             if name in {"+", "-"}:
-                return difference(left, right if name == "-" else _scaled(right, Fraction(-1)))
+                return difference(left, right if name == "-" else scaled(right, Fraction(-1)))
             if name == "*" and not (left.parts and right.parts):
-                return _scaled(right, left.constant) if not left.parts else _scaled(left, right.constant)
+                return scaled(right, left.constant) if not left.parts else scaled(left, right.constant)
             if name == "/" and not right.parts and right.constant == 1:
                 return left
         if name == "||" and "" in {left.word, right.word}:
             return left if right.word == "" else right
-        result = self._call(name, [left, right])
+        if name == "||" and left.word is not None and right.word is not None:
+            return Term(word=left.word + right.word)
+        result = self._call(name, sorted([left, right], key=str) if name == "*" else [left, right])
         if (name == "*" and str(left) == str(right)) or (name == "^" and not right.parts and right.constant % 2 == 0):
-            self.never_negative |= set(result.parts)
+            self.bounds |= dict.fromkeys(result.parts, NEVER_NEGATIVE)
         return result
 
     def _listed(self, kind: str, node: Node) -> Term:
@@ -148,8 +154,6 @@ class Terms:
             return arguments[0]
         name = name_of(node["funcname"])[1] if kind == "FuncCall" else f"{kind}:{node.get('op', '')}"
         result = self._call(name, arguments)
-        if name in _NEVER_NEGATIVE:
-            self.never_negative |= set(result.parts)
         if kind in {"RowExpr", "A_ArrayExpr"}:
             self.nullable -= set(result.parts)
         return result
@@ -166,7 +170,7 @@ class Terms:
         result = self._part(f"query:{json.dumps(bare(node), sort_keys=True)}", varies=self.varies(node))
         call = targets[0]["ResTarget"].get("val", {}).get("FuncCall") if len(targets) == 1 else None
         if call and name_of(call["funcname"])[1] == "count":
-            self.never_negative |= set(result.parts)
+            self.bounds |= dict.fromkeys(result.parts, NEVER_NEGATIVE)
         return result
 
     def reaches_out(self, select: Node, column: Node) -> bool:
@@ -176,7 +180,12 @@ class Terms:
 
     def _call(self, name: str, arguments: list[Term]) -> Term:
         varies = any(part in self.varying for argument in arguments for part in argument.parts)
-        return self._part(f"{name}({','.join(map(str, arguments))})", varies=varies)
+        result = self._part(f"{name}({','.join(map(str, arguments))})", varies=varies)
+        second = arguments[1] if len(arguments) == 2 else None
+        number = second.constant if second and not second.parts and second.word is None else None
+        if arguments and (bounds := bounds_of(name, arguments[0].word, number)):
+            self.bounds |= dict.fromkeys(result.parts, bounds)
+        return result
 
     def opaque(self, node: Node) -> Term:
         """A thing of its own that varies when a column of the target is in it; never null."""
@@ -185,6 +194,9 @@ class Terms:
         return result
 
     def _part(self, name: str, *, varies: bool, nullable: bool = True) -> Term:
+        """A thing of its own. A long name is given a short one: quoted in the next, it would double with each level."""
+        if len(name) > _LONGEST_NAME:
+            name = self._short.setdefault(name, f"#{len(self._short)}")
         if varies:
             self.varying.add(name)
             if nullable:
@@ -235,18 +247,10 @@ class Terms:
             return self.target.owns(reference)
         names = [part.get("String", {}).get("sval", "*") for part in reference["fields"]]
         if len(names) > 1:
-            return names[-2] in {self.target.name, self.target.also} and all(name != names[-2] for name, _ in own)
+            return names[-2] in {self.target.name} | self.target.also and all(name != names[-2] for name, _ in own)
         if any(relation.columns is not None and names[0] in relation.columns for _, relation in own):
             return False
         return self.target.relation.columns is not None and names[0] in self.target.relation.columns
-
-
-def difference(left: Term, right: Term) -> Term:
-    """left - right; what is on both sides is gone."""
-    parts = dict(left.parts)
-    for name, factor in right.parts.items():
-        parts[name] = parts.get(name, Fraction(0)) - factor
-    return Term({name: factor for name, factor in parts.items() if factor}, left.constant - right.constant)
 
 
 def is_plain(select: Node) -> bool:
@@ -258,22 +262,6 @@ def is_null(wrapped: Node) -> bool:
     """Whether an expression is the word NULL, perhaps cast."""
     kind, node = only(wrapped)
     return is_null(node["arg"]) if kind == "TypeCast" else kind == "A_Const" and "isnull" in node
-
-
-def _scaled(term: Term, factor: Fraction) -> Term:
-    if not factor:
-        return Term()
-    return Term({name: share * factor for name, share in term.parts.items()}, term.constant * factor)
-
-
-def _literal(node: Node) -> Term:
-    if "isnull" in node:
-        return Term({"null": Fraction(1)})
-    for name in ("ival", "fval", "sval", "bsval", "boolval"):
-        if name in node:
-            text = str(node[name].get(name, 0 if name == "ival" else ""))
-            return Term(constant=Fraction(text)) if _NUMBER.fullmatch(text) else Term(word=text)
-    return Term(word="")
 
 
 def bare(node: Any) -> Any:

@@ -36,8 +36,8 @@ _CLASSES = words(
     Extract Fetch Filter From GT GTE Group GroupConcat GroupingSets Having HexString ILike Identifier If In
     Insert Intersect Interval IntervalSpan Is JSON JSONColumnDef JSONFormatJson JSONSchema JSONTable Join
     JSONKeyValue JSONObject Kwarg LT LTE Lateral Like Limit LimitOptions Literal Localtime Localtimestamp Merge
-    Mul NEQ Neg Not Null NullSafeEQ NullSafeNEQ Offset OnConflict Or Order Ordered Overlaps Overlay Paren
-    PropertyEQ RecursiveWithSearch Returning Rollup Schema Select SessionUser SimilarTo Slice Star StrPosition
+    Mul NEQ Neg Not Null NullSafeEQ NullSafeNEQ ObjectIdentifier Offset OnConflict Or Order Ordered Overlaps Overlay
+    Paren PropertyEQ RecursiveWithSearch Returning Rollup Schema Select SessionUser SimilarTo Slice Star StrPosition
     Sub Subquery Substring Table TableAlias TableFromRows TableSample Trim Tuple Union Unnest Update Values Var
     Variadic When Whens Where Window WindowSpec With WithinGroup
     """

@@ -61,6 +61,9 @@ begin
 end $$;
 """
 
+# What the functions that act leave in the ledger; the trigger of payments is allowed to.
+MARKS = "select what from rental.ledger where what not like 'payment of %'"
+
 _READ = re.compile(
     r"""--[^\r\n]* | /\* | [eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "[^"]*"
       | \$(?P<tag>(?:[a-z]\w*)?)\$.*?\$(?P=tag)\$ | \w[\w$]* | .""",
@@ -200,6 +203,21 @@ class Target:
             await self.check()
         return taken
 
+    async def try_write(self, sent: str, statement: Statement) -> bool:
+        """Runs an accepted write and rolls it back; whether the database took it. Raises Fault if a function acted."""
+        await self._login.execute("begin")
+        try:
+            async with psycopg.AsyncRawCursor(self._login) as cursor:
+                await cursor.execute(statement.text.encode(), [None] * statement.parameters)
+            marks = await (await self._login.execute(MARKS)).fetchall()
+        except psycopg.Error:
+            return False
+        finally:
+            await self._login.execute("rollback")
+        if marks and "ledger" not in statement.text:
+            raise Fault(f"a write has left {marks[:3]}: {sent!r}")
+        return True
+
     async def check(self) -> None:
         """Raises Fault if one of the statements since the last look has changed anything."""
         batch, self._batch = self._batch, []
@@ -233,6 +251,7 @@ async def prepare(owner_url: str) -> None:
 async def fuzz(stream: Iterator[str], target: Target, catalog: Catalog, until: Callable[[int], bool]) -> Tally:
     """Takes statements from the stream until `until(how many)`; raises Fault at the first property that breaks."""
     tally = Tally()
+    writes: list[tuple[str, Statement]] = []
     judge("select 1", catalog)  # the first one pays for the imports
     while not until(tally.counts["statements"]):
         sql = next(stream)
@@ -248,7 +267,11 @@ async def fuzz(stream: Iterator[str], target: Target, catalog: Catalog, until: C
         tally.counts[f"accepted as a {statement.kind}"] += 1
         if statement.kind == "read":
             tally.counts["run by the database"] += await target.run(sql, statement)
+        else:
+            writes.append((sql, statement))
     await target.check()
+    for sql, statement in writes:  # last, for they leave row versions and numbers of sequences behind
+        tally.counts["written by the database"] += await target.try_write(sql, statement)
     return tally
 
 

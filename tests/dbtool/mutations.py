@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 
-from tests.dbtool.seeds import BLANKS, COMMENTS, FRAGMENTS, GLUE
+from tests.dbtool.seeds import BLANKS, BURIALS, COMMENTS, CONDITIONS, DRESSES, FRAGMENTS, GLUE
 
 _PIECES = re.compile(r"\w+|\s+|'[^']*'|\"[^\"]*\"|.", re.DOTALL)
 
@@ -52,6 +52,47 @@ def _wrap(rng: random.Random, pieces: list[str]) -> None:
     pieces.append(after)
 
 
+def _bury(rng: random.Random, pieces: list[str]) -> None:
+    """A word, a string or a number within brackets, a call, a cast, a subquery or a condition of its own."""
+    places = [place for place, piece in enumerate(pieces) if piece[0].isalnum() or piece[0] in "'\""]
+    if places:
+        place = rng.choice(places)
+        pieces[place] = rng.choice(BURIALS).replace("{}", pieces[place])
+
+
+def _dress(rng: random.Random, pieces: list[str]) -> None:
+    """A name with another before or behind it, or under another one."""
+    places = [place for place, piece in enumerate(pieces) if piece[0].isalpha()]
+    if places:
+        place = rng.choice(places)
+        pieces[place] = rng.choice(DRESSES).replace("{}", pieces[place])
+
+
+def _graft(rng: random.Random, pieces: list[str]) -> None:
+    """What stands in brackets is put into other brackets."""
+    opening = [place for place, piece in enumerate(pieces) if piece == "("]
+    if len(opening) < 2:
+        return
+    begin, target = rng.sample(opening, 2)
+    depth, end = 0, begin
+    while end < len(pieces):
+        depth += {"(": 1, ")": -1}.get(pieces[end], 0)
+        end += 1
+        if not depth:
+            break
+    pieces[target + 1 : target + 1] = [
+        *pieces[begin + 1 : end - 1],
+        rng.choice((" ", ", ", " or ", " and ", " union ")),
+    ]
+
+
+def _condition(rng: random.Random, pieces: list[str]) -> None:
+    """A WHERE, ON or HAVING that says something else as well."""
+    places = [place for place, piece in enumerate(pieces) if piece.lower() in {"where", "on", "having", "when", "and"}]
+    if places:
+        pieces.insert(rng.choice(places) + 1, rng.choice(CONDITIONS))
+
+
 _MUTATIONS: tuple[Callable[[random.Random, list[str]], None], ...] = (
     lambda rng, pieces: _insert(rng, pieces, COMMENTS),
     lambda rng, pieces: _insert(rng, pieces, COMMENTS),
@@ -62,6 +103,10 @@ _MUTATIONS: tuple[Callable[[random.Random, list[str]], None], ...] = (
     _respell,
     _shuffle,
     _wrap,
+    _bury,
+    _dress,
+    _graft,
+    _condition,
 )
 
 

@@ -17,9 +17,9 @@ async def change(tool: ToolDatabase, sql: str) -> None:
 
 
 async def test_schemas_are_the_application_s_own_in_search_order(tool: ToolDatabase):
-    assert (await read_catalog()).schemas == ("public", "rental")
+    assert (await read_catalog()).schemas == ("rental", "public")
     await change(tool, "create schema hidden; create schema zoo; grant usage on schema zoo to public")
-    assert (await read_catalog(fresh=True)).schemas == ("public", "rental", "zoo")
+    assert (await read_catalog(fresh=True)).schemas == ("rental", "public", "zoo")
 
 
 async def test_tables_have_their_readable_columns_comments_and_keys(tool: ToolDatabase):
@@ -51,8 +51,8 @@ async def test_what_the_login_may_not_read_is_not_there(tool: ToolDatabase):
 async def test_the_names_that_a_guard_must_know(tool: ToolDatabase):
     catalog = await read_catalog()
     assert {"leave_mark", "as_owner", "UPPER", "check_bike", "mark_all", "upper"} <= catalog.functions
-    assert {"bike_state", "vector"} <= catalog.types
-    assert {"plate", "marked"} == catalog.domains
+    assert {"bike_state", "vector", "stations", "city_income"} <= catalog.types
+    assert {"plate", "marked", "bikes"} == catalog.domains
     assert not catalog.types & {"plate", "marked", "bikes", "_bikes", "_bike_state"}
     assert catalog.enums["bike_state"] == ("free", "rented", "repair", "lost")
 

@@ -95,7 +95,7 @@ async def test_the_settings_hold_in_the_transaction_and_end_with_it(tool: ToolDa
         inside = await (await conn.execute(query)).fetchone()
         await conn.execute("rollback")
         outside = await (await conn.execute(query)).fetchone()
-    path = 'pg_catalog, rental, "odd""name", pg_temp'
+    path = 'rental, "odd""name", pg_temp'
     assert inside == ("on", "19s", "3s", "20s", path, "on", "on")
     assert outside == plain != inside
 

@@ -18,6 +18,8 @@ CHANCE_AND_TIME = {
     "uuidv4",
     "uuidv7",
 }
+# Of dangerous families, but they only describe the value or the place that they are given.
+DESCRIBING = {"pg_column_size", "pg_size_pretty", "pg_typeof"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def test_no_volatile_function_may_be_called_but_for_chance_and_time(volatility: 
     "prefix", ["pg_", "lo_", "txid_", "has_", "xml", "query_to", "table_to", "schema_to", "to_reg"]
 )
 def test_no_function_of_a_dangerous_family_may_be_called(prefix: str):
-    assert [name for name in functions() if name.startswith(prefix)] == []
+    assert [name for name in functions() - DESCRIBING if name.startswith(prefix)] == []
 
 
 def test_each_volatile_function_of_one_argument_is_known_to_act(server: Server):
@@ -51,8 +53,9 @@ def test_each_volatile_function_of_one_argument_is_known_to_act(server: Server):
             and provolatile = 'v' and prokind = 'f' and pronargs >= 1 and pronargs - pronargdefaults <= 1
             and not 'internal'::regtype = any (proargtypes::oid[]) and prorettype <> 'trigger'::regtype"""
         ).fetchall()
-    assert {name for (name,) in rows if not may_act(name)} - CHANCE_AND_TIME <= {"plpgsql_validator"}
+    assert {name for (name,) in rows if not may_act(name)} <= CHANCE_AND_TIME
 
 
-def test_no_type_looks_into_the_catalogs():
-    assert [name for name in types() if name.startswith("reg") or name in {"cstring", "internal", "record"}] == []
+def test_no_type_looks_into_the_catalogs_but_for_the_one_that_text_search_needs():
+    looking = {name for name in types() if name.startswith("reg") or name in {"cstring", "internal", "record"}}
+    assert looking == {"regconfig"}

@@ -10,11 +10,17 @@ from lib.errors import QueryRefused
 
 _CASES = Path(__file__).parent / "cases"
 _HEAD = re.compile(r"^-- (?P<verdict>read|write|refused [a-z_]+): (?P<title>.+)$")
+_TYPES = {
+    **dict.fromkeys(("state", "note", "title"), "text"),
+    "paid": "boolean",
+    "due": "timestamp with time zone",
+    "tags": "text[]",
+}
 
 
 def _table(*columns: str) -> Table:
     """A table with these columns, of which the first is never null."""
-    return Table(tuple(Column(name, "text", nullable=name != columns[0]) for name in columns))
+    return Table(tuple(Column(name, _TYPES.get(name, "integer"), nullable=name != columns[0]) for name in columns))
 
 
 CATALOG = Catalog(

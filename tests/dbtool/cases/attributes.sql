@@ -98,3 +98,15 @@ select (g.key).touch from json_each_text('{"a":"b"}') g
 select rentals.touch from rentals
 select x.y.touch from (select c as y from films c) x
 select (x.y).stamp from (select c as y from films c) x
+select x.touch from ts_parse('default', 'a') x
+select touch.touch from ts_debug('a') touch
+select ('x').upper
+select (5).abs
+select ('{}'::jsonb).jsonb_typeof
+select (current_date).date_part
+select ((array['x'])[1]::text).length
+select f.upper from films f
+select x.lower from (select 'a' as y) x
+select (1234).plpgsql_validator
+select (1234).fmgr_sql_validator
+select ('pg_authid').regclassin

@@ -451,3 +451,180 @@ delete from rentals where (paid and fee > 3) is true
 
 -- write: differs from something
 delete from rentals where note is distinct from 'x' and id <> 5
+
+-- refused constant_condition: overlapping halves, one with an exponent
+delete from rentals where fee < 5 or fee > 1e0
+
+-- refused constant_condition: overlapping halves, one without a leading digit
+delete from rentals where fee < 5. or fee > .75
+
+-- refused constant_condition: overlapping halves of texts that look like numbers
+delete from rentals where note < '9' or note > '10'
+
+-- refused constant_condition: no date is later
+delete from rentals where due <= 'infinity'
+
+-- refused constant_condition: no date is earlier
+delete from rentals where due >= '-infinity' or paid
+
+-- refused constant_condition: nothing that may be missing
+delete from rentals where nullif($1, '') is null or note = $1
+
+-- refused constant_condition: nothing when equal, else itself
+delete from rentals where nullif(id, null) = id
+
+-- refused constant_condition: a truth no greater than true
+delete from rentals where paid <= true
+
+-- refused constant_condition: a truth as a number
+delete from rentals where (id is not null)::int = 1
+
+-- refused constant_condition: a truth as a text
+delete from rentals where (id = id)::text = 'true'
+
+-- refused constant_condition: rows in order
+delete from rentals where (1, id) < (2, 0)
+
+-- refused constant_condition: rows in order by the second column
+delete from rentals where row(id, 1) <= row(id, 2)
+
+-- refused constant_condition: the greater of two above the lesser
+delete from rentals where greatest(5, id) > 4
+
+-- refused constant_condition: not above the greater of itself
+delete from rentals where not id > greatest(id, fee)
+
+-- refused constant_condition: a sign between its ends
+delete from rentals where sign(fee) between -1 and 1
+
+-- refused constant_condition: a remainder below its divisor
+delete from rentals where mod(id, 7) < 7 and id % 3 > -3
+
+-- refused constant_condition: a month of the year
+delete from rentals where extract(month from due) <= 12
+
+-- refused constant_condition: a root
+delete from rentals where |/ fee >= 0
+
+-- refused constant_condition: itself with a sign
+delete from rentals where + id = - (- id)
+
+-- refused constant_condition: factors in another order
+delete from rentals where id * fee = fee * id
+
+-- refused constant_condition: any text, put together
+delete from rentals where note like '%' || '%'
+
+-- refused constant_condition: any text, with an escape
+delete from rentals where note like '%' escape '!'
+
+-- refused constant_condition: an expression that need not meet anything
+delete from rentals where note ~ 'x*' and note ~ '[[:digit:]]?' and note ~ 'spam|'
+
+-- refused constant_condition: similar to one of all
+delete from rentals where note similar to 'spam|%'
+
+-- refused constant_condition: all of nothing
+delete from rentals where id <> all ('{}')
+
+-- refused constant_condition: what contains nothing
+delete from rentals where tags @> '{}' and '{}'::text[] <@ tags
+
+-- refused constant_condition: among all and others
+delete from rentals where id in (select id from rentals union select 3)
+
+-- refused constant_condition: among all, each once
+delete from rentals where id in (select distinct id from rentals)
+
+-- refused constant_condition: among all in an array
+delete from rentals where id = any (array(select r.id from rentals r))
+
+-- refused constant_condition: no less than one of all
+delete from rentals where id >= any (select id from rentals)
+
+-- refused constant_condition: a row among all
+delete from rentals where (id, 1) in (select id, 1 from rentals)
+
+-- refused constant_condition: among values
+delete from rentals where id in (values (1), (rentals.id))
+
+-- refused constant_condition: its own row exists, once
+delete from rentals where exists (select 1 from rentals r where r.id = rentals.id limit 1)
+
+-- refused constant_condition: a row exists in one of two
+delete from rentals where exists (select 1 from films union select 1)
+
+-- refused constant_condition: joined with all of itself
+delete from rentals r using rentals q where r.id = q.id
+
+-- refused constant_condition: joined with all of itself, whole rows
+delete from rentals r using rentals q where r = q
+
+-- refused constant_condition: joined with all of itself by a subquery
+update rentals r set fee = 0 from (select id, note from rentals) q where q.id = r.id
+
+-- refused constant_condition: joined with all of itself by a name
+with q as (select * from rentals) update rentals r set fee = 0 from q where q.id <= r.id
+
+-- refused constant_condition: merged with all of itself
+merge into rentals r using (table rentals) q on r.id = q.id when matched then delete
+
+-- refused constant_condition: nothing matches, so all is deleted
+merge into rentals r using films f on r.film_id = f.id and 1 = 0 when not matched by source then delete
+
+-- refused constant_condition: no row can match, so all is changed
+merge into rentals r using films f on r.id = 1 and r.id = 2 when not matched by source then update set fee = 0
+
+-- write: joined with itself to find duplicates
+delete from rentals r using rentals q where r.note = q.note and r.id > q.id
+
+-- write: joined with another row of itself
+update rentals r set note = q.note from rentals q where q.id = r.customer_id
+
+-- write: joined with some rows of itself
+update rentals r set fee = q.fee from (select id, fee from rentals where paid) q where q.id = r.id
+
+-- write: joined with a sample of itself
+update rentals r set fee = 0 from rentals q tablesample system (10) where q.id = r.id
+
+-- write: joined with what was made of itself
+update rentals r set fee = q.place from (select id, rank() over (order by due) as place from rentals) q where q.id = r.id
+
+-- write: a merge that also takes leave of what is gone
+merge into rentals r using films f on r.film_id = f.id and f.title <> '' when not matched by source then delete
+
+-- write: by a number in quotes
+delete from rentals where id > '5' and id < '10' or fee = '1e3'
+
+-- write: by a text that looks like a number
+delete from rentals where note > '5' and note < '9' or note in ('1', '2')
+
+-- write: before the end of time
+delete from rentals where due < 'infinity' and due > '-infinity'
+
+-- write: by an expression that has to meet something
+delete from rentals where note ~ '^x*$' or note ~ 'x+' or note !~ '^[[:alpha:]]+$' or note similar to '(a|b)%'
+
+-- write: by a field of a date
+delete from rentals where extract(dow from due) in (0, 6) and extract(month from due) = 12 and id % 10 < 5
+
+-- write: by what is nothing
+delete from rentals where nullif(note, '') is null and nullif(fee, 0) > 5
+
+-- write: by rows in order
+delete from rentals where (film_id, customer_id) > (5, 6)
+
+-- write: by a truth as a number
+delete from rentals where (fee > 5)::int = 1 and paid < (fee > 3)
+
+-- write: by the greater
+delete from rentals where greatest(fee, id) > 100 and least(due, now()) < now() - interval '1 year'
+
+-- write: by what it contains
+delete from rentals where tags @> '{x}' and tags <> '{}'
+
+-- refused constant_condition: among those of all that have a fee
+delete from rentals where id in (select q.id from rentals q where q.fee > 1 or q.fee <= 1)
+
+-- refused constant_condition: a row exists where something is known
+delete from rentals where exists (select 1 where fee > 1 or fee <= 1)

@@ -254,3 +254,51 @@ select (e).key, (e).value from (select jsonb_each('{"a": 1}') as e) as x
 
 -- write: a write within WITH
 with gone as (delete from rentals where id = 1 returning id) select count(*) from gone
+
+-- refused syntax: a word of the language with a letter of another alphabet
+ѕelect 1 from rentals
+
+-- refused system_table: the system's own table under a name that is as long as it gets
+select * from pg_shadow_and_more_letters_than_there_may_be_in_a_name_of_any_kind
+
+-- refused no_condition: a WHERE with a letter of another alphabet is an alias
+delete from rentals wherе
+
+-- refused syntax: a condition behind such a word
+delete from rentals wherе id = 1
+
+-- refused unicode_blank: a blank that is none within a name
+select grö​ße from rentals
+
+-- refused type: a name that is looked up in the catalogs
+select 'rentals'::regclass
+
+-- refused function: a setting read
+select current_setting('data_directory')
+
+-- refused statement: a write in a subquery's WITH
+select * from (with x as (delete from rentals where id = 1 returning id) select id from x) as y
+
+-- refused statement: a write in the WITH of a WITH query
+with x as (with y as (delete from rentals where id = 1 returning id) select id from y) select id from x
+
+-- refused statement: a write in the WITH of an INSERT's query
+insert into films (id) with y as (delete from rentals where id = 1 returning id) select id from y
+
+-- refused system_table: an extension's, in a schema of the application
+select * from public.pg_stat_statements
+
+-- refused system_table: what the views of information_schema hide
+select * from information_schema._pg_user_mappings
+
+-- refused function: a record's domains are checked
+select jsonb_populate_record(f, '{"title": "x"}') from films f
+
+-- read: a record of a type that may be cast to
+select jsonb_populate_record(null::rental_state, '{"title": "x"}')
+
+-- refused type: a record of a domain
+select jsonb_populate_record(null::noisy, '{"title": "x"}')
+
+-- refused function: a record whose type a name stands before
+select jsonb_populate_record(base => f, from_json => '{}') from films f
