@@ -2,11 +2,14 @@
 
 import asyncio
 import sys
+import time
+from typing import Any
 
 from lib import db, dsl, engine, store
 from lib.calls.functions import function, names
 from lib.migrate import migrate
 from tests.bench.peers.protocol import STEPS_PER_RUN, TALLY, serve, time_runs_async
+from tests.bench.phases import sampled
 from tests.documents import document
 
 DOCUMENT = document(
@@ -67,6 +70,15 @@ async def work(runs: int) -> None:
     _tasks.add(asyncio.create_task(sweep_on()))
 
 
+async def sample(runs: int) -> dict[str, Any]:
+    """What the CPU of one sweep over so many runs went into: its seconds, and samples by phase."""
+    await enqueue(runs)
+    begin = time.process_time()
+    with sampled() as phases:
+        await engine.sweep(None)
+    return {"seconds": time.process_time() - begin, "phases": phases}
+
+
 async def run_once() -> None:
     """What a POST does: start, and go on with the run after the response."""
     run, _ = await engine.start("bench", {}, "auto")
@@ -79,4 +91,12 @@ async def latency(runs: int) -> dict[str, list[float]]:
 
 
 if __name__ == "__main__":
-    serve(prepare=prepare, start=start, enqueue=enqueue, enqueue_long=enqueue_long, work=work, latency=latency)
+    serve(
+        prepare=prepare,
+        start=start,
+        enqueue=enqueue,
+        enqueue_long=enqueue_long,
+        work=work,
+        sample=sample,
+        latency=latency,
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.bench import backlog, latency, long_runs, scale_out, streams, throughput
+from tests.bench import backlog, latency, long_runs, phases, scale_out, streams, throughput
 from tests.bench.contenders import BARE, RATCHET, Prepared
 from tests.bench.lab import Lab, middle, percentile
 from tests.bench.page import Found
@@ -72,6 +72,20 @@ def _draw_throughput(found: Mapping[str, list[throughput.Measured]], field: list
     page.panels[STEPS_PANEL] = _sorted({name: middle(several) for name, several in speeds.items()}, reverse=True)
     counted = [each.contender.name for each in field if each.contender.counted and each.contender.name in found]
     page.panels[WAL_PANEL] = _sorted({name: throughput.medians(found[name]).wal_bytes for name in counted})
+
+
+def measure_phases(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:
+    """Where the engine's CPU goes, and so the distance to the bare ceiling."""
+    found = phases.measure(lab, field[0], runs=sizes.runs)
+    whole = sum(found.values())
+    rows = [(phase, figure(spent), f"{spent / whole:.0%}") for phase, spent in found.items()]
+    rows.append(("all of it", figure(whole), "100%"))
+    note = (
+        f"CPU of ratchet's process while it sweeps {sizes.runs:,} runs of {STEPS_PER_RUN} steps, after "
+        f"{phases.WARM_UP} that do not count: a sample of its stack each millisecond, by the innermost frame of ours. "
+        f"Postgres works beside it. The {BARE.name} has only the last lines of this: no document, no call, no history."
+    )
+    page.sections.append(Section("Where a step's CPU goes", ("spent on", "µs/step", "share"), rows, note))
 
 
 def measure_latency(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:
@@ -214,6 +228,7 @@ def _leave_out(page: Found, what: str, measured: int, issued: int, option: str) 
 COMPARED = ("throughput", "latency")
 PARTS: dict[str, Callable[[Lab, list[Prepared], Sizes, Found], None]] = {
     "throughput": measure_throughput,
+    "profile": measure_phases,
     "latency": measure_latency,
     "backlog": measure_backlog,
     "scale-out": measure_scale_out,
