@@ -297,4 +297,5 @@ class Resolver:
                 raise self._source.refused("function_as_attribute", only(node["arg"])[1].get("location", 0))
 
     def _may_call(self, name: str) -> bool:
-        return may_act(name) or name in self._catalog.functions
+        """Also the name of a type is a function: what is before the dot is cast to it."""
+        return may_act(name) or name in self._catalog.functions or name in self._catalog.domains
