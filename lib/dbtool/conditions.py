@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from lib.dbtool.formulas import Formulas
-from lib.dbtool.logic import Formula, Variable
+from lib.dbtool.logic import MAYBE, Formula, Variable
 from lib.dbtool.second import Node
 from lib.dbtool.source import Source
 from lib.dbtool.terms import Target
@@ -33,7 +33,7 @@ def require_condition(wrapped: Node, target: Target, source: Source) -> None:
         formulas, formula, by_row, others = _read(wrapped, seen)
         size = formulas.size + len(by_row) + len(others)
         if (seen is target and not by_row) or not all(
-            _spares(formula, by_row, fixed, size) for fixed in _assignments(others, size * _SAMPLES)
+            _spares(formula, by_row, fixed, size) for fixed in _fixed(others, size * _SAMPLES)
         ):
             raise source.refused("constant_condition", target.place)
 
@@ -43,7 +43,7 @@ def require_possible(wrapped: Node, target: Target, source: Source) -> None:
     formulas, formula, by_row, others = _read(wrapped, target)
     variables = by_row | others
     size = formulas.size + len(variables)
-    if not any(formula(assignment) for assignment in _assignments(variables, size)):
+    if not any(formula(assignment) is True for assignment in _assignments(variables, size)):
         raise source.refused("constant_condition", target.place)
 
 
@@ -67,13 +67,24 @@ def _spares(formula: Formula, variables: dict[str, Variable], fixed: dict[str, A
     return False
 
 
+def _fixed(variables: dict[str, Variable], size: int) -> Iterator[dict[str, Any]]:
+    """Every combination of values for what does not vary by row; if they are too many, that each may be anything."""
+    if _combinations(variables) * size > _WORK:
+        yield dict.fromkeys(variables, MAYBE)
+        return
+    yield from _assignments(variables, size)
+
+
+def _combinations(variables: dict[str, Variable]) -> int:
+    return math.prod(len(variable.domain) for variable in variables.values())
+
+
 def _assignments(variables: dict[str, Variable], size: int) -> Iterator[dict[str, Any]]:
     """Values for all variables: every combination when they are few, else the likely ones and a fixed sample."""
     for null, leaning in itertools.product((False, True), (0, 1)):
         yield {name: null if one.is_null else one.leanings[leaning] for name, one in variables.items()}
-    domains = [variable.domain for variable in variables.values()]
-    if math.prod(map(len, domains)) * size <= _WORK:
-        for values in itertools.product(*domains):
+    if _combinations(variables) * size <= _WORK:
+        for values in itertools.product(*(variable.domain for variable in variables.values())):
             yield dict(zip(variables, values, strict=True))
         return
     chance = random.Random(0)  # noqa: S311 - a sample, no secret

@@ -9,9 +9,10 @@ from lib.dbtool.logic import (
     MIRRORED,
     Comparisons,
     Formula,
-    Values,
     constant,
     every,
+    first_holding,
+    first_known,
     known_as,
     negated,
     ordered,
@@ -98,7 +99,7 @@ class Formulas:
             case "CaseExpr":
                 return self._first(self._cases(node), self.read)
             case "CoalesceExpr":
-                return _first_known([self.read(item) for item in node["args"]])
+                return first_known([self.read(item) for item in node["args"]])
             case _:
                 return self.truth_of(wrapped)
 
@@ -220,7 +221,7 @@ class Formulas:
         return [(self.compare("=", node["lexpr"], node["rexpr"]), _NULL), (constant(True), node["lexpr"])]
 
     def _first(self, branches: Sequence[tuple[Formula, Node]], read: Callable[[Node], Formula]) -> Formula:
-        return _first_holding([(holds, read(result)) for holds, result in branches])
+        return first_holding([(holds, read(result)) for holds, result in branches])
 
     def _any(self, name: str, left: Node, items: Sequence[Node]) -> Formula:
         """`left name any (items)`."""
@@ -275,24 +276,6 @@ class Formulas:
             holds = self.compare("=", node["arg"], when["expr"]) if "arg" in node else self.read(when["expr"])
             branches.append((holds, when["result"]))
         return [*branches, (constant(True), node.get("defresult", _NULL))]
-
-
-def _first_holding(branches: Sequence[tuple[Formula, Formula]]) -> Formula:
-    """The second of the first pair whose first holds."""
-
-    def value(values: Values) -> bool | None:
-        return next((result(values) for holds, result in branches if holds(values)), None)
-
-    return value
-
-
-def _first_known(formulas: Sequence[Formula]) -> Formula:
-    """COALESCE over truths."""
-
-    def value(values: Values) -> bool | None:
-        return next((truth for formula in formulas if (truth := formula(values)) is not None), None)
-
-    return value
 
 
 def _is_empty(wrapped: Node) -> bool:

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from lib.dbtool.sums import Term, difference
 from lib.dbtool.terms import Terms
 
-type Truth = bool | None
+MAYBE: Literal["maybe"] = "maybe"  # the truth, or the value, of what may be anything
+
+type Truth = bool | Literal["maybe"] | None
 type Values = Mapping[str, Any]
 type Formula = Callable[[Values], Truth]
 type Threshold = tuple[int, Any]  # numbers before texts
@@ -54,7 +56,7 @@ def negated(formula: Formula) -> Formula:
 
     def value(values: Values) -> Truth:
         truth = formula(values)
-        return None if truth is None else not truth
+        return not truth if isinstance(truth, bool) else truth
 
     return value
 
@@ -63,13 +65,14 @@ def every(formulas: Sequence[Formula]) -> Formula:
     """AND."""
 
     def value(values: Values) -> Truth:
-        unknown = False
+        found: Truth = True
         for formula in formulas:
             truth = formula(values)
             if truth is False:
                 return False
-            unknown = unknown or truth is None
-        return None if unknown else True
+            if truth is MAYBE or found is True:
+                found = truth
+        return found
 
     return value
 
@@ -84,14 +87,46 @@ def ordered(holds: Callable[[int], bool], left: Formula, right: Formula) -> Form
 
     def value(values: Values) -> Truth:
         first, second = left(values), right(values)
-        return None if first is None or second is None else holds(first - second)
+        if isinstance(first, bool) and isinstance(second, bool):
+            return holds(first - second)
+        return MAYBE if MAYBE in (first, second) else None
 
     return value
 
 
 def known_as(formula: Formula, truth: Truth) -> Formula:
     """Whether a formula has this truth: never unknown itself."""
-    return lambda values: formula(values) is truth
+
+    def value(values: Values) -> Truth:
+        found = formula(values)
+        return MAYBE if found is MAYBE else found is truth
+
+    return value
+
+
+def first_holding(branches: Sequence[tuple[Formula, Formula]]) -> Formula:
+    """The second of the first pair whose first holds."""
+
+    def value(values: Values) -> Truth:
+        found: set[Truth] = set()
+        for holds, result in branches:
+            truth = holds(values)
+            if truth is True or truth is MAYBE:
+                found.add(result(values))
+            if truth is True:
+                break
+        return found.pop() if len(found) == 1 else MAYBE if found else None
+
+    return value
+
+
+def first_known(formulas: Sequence[Formula]) -> Formula:
+    """COALESCE over truths."""
+
+    def value(values: Values) -> Truth:
+        return next((truth for formula in formulas if (truth := formula(values)) is not None), None)
+
+    return value
 
 
 @dataclass(slots=True)
@@ -136,8 +171,8 @@ class Comparisons:
         def value(values: Values) -> Truth:
             if any(values[null] for null in nulls):
                 return None
-            ranks = self._ranks[key]
-            return values[key] in {ranks[threshold] for threshold in thresholds}
+            place: int | Literal["maybe"] = values[key]
+            return MAYBE if place == MAYBE else place in {self._ranks[key][threshold] for threshold in thresholds}
 
         return value
 
@@ -147,7 +182,12 @@ class Comparisons:
         self.size += 1
         self._variables[key] = Variable((False, True), any(part in self.terms.varying for part in term.parts))
         nulls = self._nulls(term.parts)
-        return lambda values: None if any(values[null] for null in nulls) else bool(values[key])
+
+        def value(values: Values) -> Truth:
+            found: Truth = values[key]
+            return None if any(values[null] for null in nulls) else found
+
+        return value
 
     def null(self, term: Term) -> Formula:
         """`term is null`: of what does not vary, nobody knows; of a constant, never."""
@@ -156,7 +196,12 @@ class Comparisons:
         for part in fixed:
             self._variables[f"unset:{part}"] = Variable((False, True), varies=False)
         names = [*nulls, *(f"unset:{part}" for part in fixed)]
-        return lambda values: any(values[name] for name in names)
+
+        def value(values: Values) -> Truth:
+            found = {values[name] for name in names}
+            return True if True in found else MAYBE if MAYBE in found else False
+
+        return value
 
     def variables(self) -> dict[str, Variable]:
         """What all formulas made here depend on; ask when the last one is made."""
@@ -213,7 +258,10 @@ class Comparisons:
         def value(values: Values) -> Truth:
             if any(values[null] for null in nulls):
                 return None
-            place, rank = values[key], self._ranks[key][threshold]
+            place: int | Literal["maybe"] = values[key]
+            if place == MAYBE:
+                return MAYBE
+            rank = self._ranks[key][threshold]
             return holds((place > rank) - (place < rank))
 
         return value

@@ -18,10 +18,11 @@ _TELLING = (
 _UNTELLING = words(
     """
     aclexplode amvalidate current_schemas current_setting currval mxid_age nextval obj_description
-    oidvectortypes regclass regclassin regcollationin regconfigin regdictionaryin regnamespacein regoperatorin regoperin
-    regprocedurein regprocin regrolein regtypein row_security_active setseed to_regclass to_regcollation to_regnamespace
-    to_regoper to_regoperator to_regproc to_regprocedure to_regrole to_regtype to_regtypemod ts_debug ts_stat
-    ts_token_type xml xml_in xml_is_well_formed
+    oidvectortypes regclass regclassin regcollation regcollationin regconfig regconfigin regdictionary
+    regdictionaryin regnamespace regnamespacein regoper regoperator regoperatorin regoperin regproc regprocedure
+    regprocedurein regprocin regrole regrolein regtype regtypein row_security_active setseed to_regclass
+    to_regcollation to_regnamespace to_regoper to_regoperator to_regproc to_regprocedure to_regrole to_regtype
+    to_regtypemod ts_debug ts_stat ts_token_type xml xml_in xml_is_well_formed
     """
 )
 

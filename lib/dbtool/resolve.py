@@ -36,7 +36,7 @@ _STATEMENTS = {
     "DeleteStmt": "delete",
     "MergeStmt": "merge",
 }
-_NESTED = "A write stands within another query; it may stand by itself, or in a WITH list before the whole statement."
+_NESTED = "A write stands within another query: it may only be the whole statement, or in the WITH list before it."
 _BY_SOURCE = "MERGE_WHEN_NOT_MATCHED_BY_SOURCE"
 # Columns of row functions that a catalog would not know.
 _RESULT_COLUMNS = frozenset({"key", "value", "lexeme", "positions", "weights"})
@@ -66,8 +66,8 @@ class Resolver:
     """Walks one statement; `view` afterwards holds what was seen."""
 
     def __init__(self, source: Source, catalog: "Catalog", tree: Node) -> None:
-        # PostgreSQL takes a write at the top and in the WITH list there: elsewhere it is refused here already
         members = [only(item)[1]["ctequery"] for item in tree.get("withClause", {}).get("ctes", ())]
+        # PostgreSQL takes a write nowhere else
         self._top = [tree, *(only(query)[1] for query in members)]
         self._source = source
         self._catalog = catalog
@@ -280,9 +280,8 @@ class Resolver:
         name = fields[-1]["String"].get("sval", "")
         relation = scope.relation(fields[-2]["String"].get("sval", ""))
         columns = None if relation is None else relation.columns
-        if name in (columns or ()):
-            return
-        if self._may_call(name) or (columns is not None and name in functions()):
+        called = self._may_call(name) or (columns is not None and name in functions())
+        if called and name not in (columns or ()):
             raise self._source.refused("function_as_attribute", node.get("location", 0))
 
     def _indirection(self, node: Node) -> None:
@@ -297,4 +296,5 @@ class Resolver:
                 raise self._source.refused("function_as_attribute", only(node["arg"])[1].get("location", 0))
 
     def _may_call(self, name: str) -> bool:
-        return may_act(name) or name in self._catalog.functions
+        # the name of a type is a function too: a cast to it
+        return may_act(name) or name in self._catalog.functions or name in self._catalog.domains

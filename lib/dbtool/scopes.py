@@ -240,4 +240,7 @@ def add(relations: dict[str, Relation], more: dict[str, Relation]) -> None:
 
 def filtered(relations: dict[str, Relation]) -> dict[str, Relation]:
     """The same relations, of which perhaps not every row is left."""
-    return {name: replace(relation, all_of=None) for name, relation in relations.items()}
+    return {
+        name: relation if relation.all_of is None else replace(relation, all_of=None)
+        for name, relation in relations.items()
+    }

@@ -24,7 +24,8 @@ BURIALS = (
     "({})", "(({}))", "(select {})", "array[{}]", "row({})", "({}, {})", "lower({})", "coalesce({}, {})", "{}::text",
     "cast({} as text)", "case when {} then {} end", "not {}", "({}).lower", "({}).leave_mark", "leave_mark({})",
     "nullif({}, {})", "exists (select {})", "any (array[{}])", "({} is null)", "({})[1]", "@ {}", "{} collate \"C\"",
-    "{}::marked", "marked {}", "json_object('a' : {})", "{} over ()", "{} filter (where {})", "interval {}",
+    "{}::marked", "marked {}", "({}).marked",
+    "marked({})", "json_object('a' : {})", "{} over ()", "{} filter (where {})", "interval {}",
     "variadic {}", "what => {}", "{} between {} and {}", "(with q as (select {}) table q)", "(values ({}))",
     "greatest({}, {})", "({} || '')", "({} = {})", "extract(year from {})", "({} limit 1)", "({} for update)",
 )  # fmt: skip

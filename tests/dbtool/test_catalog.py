@@ -64,6 +64,27 @@ async def test_a_name_that_is_a_type_and_a_domain_is_taken_for_the_domain(tool: 
     assert "bike_state" not in catalog.types
 
 
+async def test_a_type_that_has_a_domain_in_it_is_taken_for_one(tool: ToolDatabase):
+    await change(
+        tool,
+        """create type public.pair as (mark rental.marked, n int);
+        create type public.pairs as (all_of_them public.pair[], n int);
+        create type public.marks as range (subtype = rental.marked);
+        create type public.plain as (what text, n int);
+        create type public.made as (what text);
+        create function public.make(integer) returns public.made language sql as $$ select row('x')::public.made $$;
+        create cast (integer as public.made) with function public.make(integer)""",
+    )
+    catalog = await read_catalog(fresh=True)
+    assert {"pair", "pairs", "marks", "marks_multirange", "made"} <= catalog.domains
+    assert {"plain", "vector", "bike_state"} <= catalog.types
+    for acting in ("'(x,1)'::pair", "null::pairs", "'[a,b]'::marks", "5::made", "jsonb_populate_record(b, '{}')"):
+        with pytest.raises(QueryRefused) as caught:
+            judge(f"select {acting} from bikes b", catalog)
+        assert caught.value.extra["code"] in {"type", "function"}
+    assert judge("select ('(x,1)'::plain).what", catalog).kind == "read"
+
+
 async def test_it_is_kept_until_a_fresh_one_is_asked_for(tool: ToolDatabase):
     before = await read_catalog()
     await change(tool, "create table rental.later (id int); grant select on rental.later to public")

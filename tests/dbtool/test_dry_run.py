@@ -192,6 +192,14 @@ async def test_a_write_of_too_many_rows_is_refused(tool: ToolDatabase):
     ).affected_rows == 10000
 
 
+async def test_a_column_that_is_called_like_a_clause_does_not_begin_one(tool: ToolDatabase):
+    """PostgreSQL takes any word for a name behind a dot, without quotes."""
+    done = await rehearse('update "order" as o set "Größe" = 5 where o.from = $1 and o.select < 5', "two")
+    assert [row["select"] for row in done.before] == [2]
+    done = await rehearse('update "order" as o set "Größe" = o.select, "from" = o.from where o.select = 1')
+    assert [row["Größe"] for row in done.before] == ["1.5"]
+
+
 async def test_two_statements_in_one_text_never_run(tool: ToolDatabase):
     two = replace(
         raw("update bikes set price = 1 where bike_id = 1"), text="update bikes set price = 1 where bike_id = 1; commit"

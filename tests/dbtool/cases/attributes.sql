@@ -110,3 +110,8 @@ select x.lower from (select 'a' as y) x
 select (1234).plpgsql_validator
 select (1234).fmgr_sql_validator
 select ('pg_authid').regclassin
+select ('x'::text).noisy
+select x.noisy from lower('x') x
+select (f.title).noisy from films f
+select ('rentals').regrole
+select x.regprocedure from lower('now()') x

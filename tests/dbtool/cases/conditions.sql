@@ -628,3 +628,16 @@ delete from rentals where id in (select q.id from rentals q where q.fee > 1 or q
 
 -- refused constant_condition: a row exists where something is known
 delete from rentals where exists (select 1 where fee > 1 or fee <= 1)
+
+-- refused constant_condition: many things of which nobody knows, some denied
+delete from rentals where id = 1 or ($1 and not $2 and $3 and not $4 and $5 and not $6 and $7 and not $8 and $9 and not $10
+and $11 and not $12 and $13 and not $14 and $15 and not $16)
+
+-- refused constant_condition: many constants that no one works out, some denied
+delete from rentals where id = 1 or (starts_with('a', 'a') and not starts_with('a', 'b') and starts_with('b', 'b')
+and not starts_with('b', 'c') and starts_with('c', 'c') and not starts_with('c', 'd') and starts_with('d', 'd')
+and not starts_with('d', 'e') and starts_with('e', 'e') and not starts_with('e', 'f') and starts_with('f', 'f'))
+
+-- write: many things of which nobody knows, beside a condition
+delete from rentals where id = 1 and ($1 or not $2 and $3 and not $4 and $5 and not $6 and $7 and not $8 and $9 and not $10
+and $11 and not $12 and $13 and not $14 and $15 and not $16)
