@@ -119,13 +119,16 @@ class Reactor:
             self._wake.set()
 
     async def _run(self) -> None:
-        while self._sessions or self._holds or self._committing:
-            await self._sleep()
-            self._look()
-            if self._turns and not self._committing:
-                turns, self._turns = self._turns, []
-                self._committing = asyncio.create_task(self._commit_turns(turns))
-            self.suspects.settle()
+        try:
+            while self._sessions or self._holds or self._committing:
+                await self._sleep()
+                self._look()
+                if self._turns and not self._committing:
+                    turns, self._turns = self._turns, []
+                    self._committing = asyncio.create_task(self._commit_turns(turns))
+                self.suspects.settle()
+        finally:  # it ends with the event loop, and sessions wait for these runs: nobody else would let them go
+            self._lose(list(self._holds.values()))
 
     def _lose(self, holds: Iterable[Hold]) -> None:
         for hold in holds:
@@ -137,11 +140,9 @@ class Reactor:
         if self._ready and len(self._turns) < MAX_BATCH:
             await asyncio.sleep(0)
         else:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self._seconds_to_next()):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
         self._wake.clear()
 
     def _seconds_to_next(self) -> float | None:
@@ -286,7 +287,6 @@ class Reactor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._turns, self._turned = [], {}
-        self._lose(list(self._holds.values()))
 
 
 _reactor: Reactor | None = None

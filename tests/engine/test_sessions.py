@@ -47,6 +47,21 @@ async def test_closing_hands_back_and_claims_no_more(start, reactor: Reactor, se
     service.gate.set()
 
 
+async def test_an_event_loop_that_ends_with_runs_in_hand_is_not_waited_for(start, reactor: Reactor, service: Service):
+    run_id = await start(document(calls(service.url, 1)))
+    service.gate.clear()
+    before = asyncio.all_tasks()
+    advance = asyncio.create_task(advance_runs(reactor, [run_id], None))
+    await service.arrived.wait()
+    ended = asyncio.all_tasks() - before
+    for task in ended:  # what asyncio.run does in the end: all of them at once
+        task.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*ended, return_exceptions=True)
+    assert advance.done()
+    service.gate.set()
+
+
 async def test_closing_without_a_database_does_not_wait_for_it(
     start, reactor: Reactor, service: Service, monkeypatch: pytest.MonkeyPatch
 ):
