@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -37,6 +37,19 @@ async def commit(lease: UUID, entries: Sequence[Entry], hear: Callable[[datetime
     for answer in answers:
         hear(answer.verdict.now)
     return answers
+
+
+async def commit_all(
+    lease: UUID,
+    batch: Sequence[Entry],
+    apart: Iterable[tuple[Transaction, Entry]],
+    hear: Callable[[datetime], None],
+) -> list[list[Answer]]:
+    """Those of one batch, then those of each entry beside it that has a transaction of its own."""
+    async with asyncio.TaskGroup() as group:
+        beside = [group.create_task(commit_with(transaction, lease, entry)) for transaction, entry in apart]
+        answers = await commit(lease, batch, hear)  # in this very task: it is on its way before anything else happens
+    return [answers, *(task.result() for task in beside)]
 
 
 async def commit_with(transaction: Transaction, lease: UUID, entry: Entry) -> list[Answer]:

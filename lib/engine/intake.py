@@ -30,7 +30,7 @@ async def claim(reactor: Reactor, session: Session, *, limit: int, only: Sequenc
 
 
 async def _adopt(reactor: Reactor, run: Claimed, session: Session, leased_until: float) -> None:
-    reactor.hear(run.now)
+    reactor.clock.hear(run.now)
     session.report.claimed += 1
     try:
         hold = Hold(run, await load_document(run.document), session, leased_until)
@@ -51,7 +51,7 @@ async def _adopt(reactor: Reactor, run: Claimed, session: Session, leased_until:
 async def _refuse(reactor: Reactor, run: Claimed, session: Session, fault: dsl.Fault) -> None:
     log("engine.run_refused", run_id=run.run_id, error=fault.detail)
     entry = failure_entry(run.run_id, run.seq, fault, [faulted_event(fault)], [])._replace(mail=Mail())
-    answers = await commit(reactor.lease, [entry], reactor.hear)
+    answers = await commit(reactor.lease, [entry], reactor.clock.hear)
     session.let_go(run.run_id, "failed", None)
     reactor.notice({run_id for answer in answers for run_id in answer.verdict.woken}, session)
 

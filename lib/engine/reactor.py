@@ -6,7 +6,7 @@ the queue longer (group commit).
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -15,7 +15,7 @@ from lib import dsl
 from lib.config import settings
 from lib.engine.admission import effect_seconds
 from lib.engine.clock import DatabaseClock
-from lib.engine.committing import Answer, commit, commit_with
+from lib.engine.committing import Answer, commit_all
 from lib.engine.effects import perform
 from lib.engine.hold import Hold, Turn
 from lib.engine.inbox import InboxReader
@@ -46,7 +46,7 @@ class Reactor:
         self.wanted: dict[UUID, Session] = {}  # runs that requests of this process want to claim next
         self.claiming: asyncio.Task[None] | None = None
         self.courier = Courier()
-        self._clock = DatabaseClock()
+        self.clock = DatabaseClock()
         self._holds: dict[UUID, Hold] = {}
         self._ready: dict[UUID, Hold] = {}
         # runs with a turn that is not committed yet, and whether they have something to do again after it
@@ -88,10 +88,6 @@ class Reactor:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
-    def hear(self, now: datetime) -> None:
-        """Take over the database's clock."""
-        self._clock.hear(now)
-
     def adopt(self, hold: Hold) -> None:
         """Advance this run from now on."""
         held = self._holds.get(hold.run_id)
@@ -123,9 +119,7 @@ class Reactor:
             while self._sessions or self._holds or self._committing:
                 await self._sleep()
                 self._look()
-                if self._turns and not self._committing:
-                    turns, self._turns = self._turns, []
-                    self._committing = asyncio.create_task(self._commit_turns(turns))
+                self._send()
                 self.suspects.settle()
         finally:  # it ends with the event loop, and sessions wait for these runs: nobody else would let them go
             self._lose(list(self._holds.values()))
@@ -148,7 +142,7 @@ class Reactor:
     def _seconds_to_next(self) -> float | None:
         if len(self._turns) >= MAX_BATCH:
             return None
-        now, clock = time.monotonic(), self._clock.now()
+        now, clock = time.monotonic(), self.clock.now()
         holds = [hold for hold in self._holds.values() if hold.run_id not in self._turned]
         waits = [self._renew_in(hold, now) for hold in holds]
         waits += [(hold.wakes_at - clock).total_seconds() for hold in holds if hold.wakes_at]
@@ -159,7 +153,7 @@ class Reactor:
 
     def _look(self) -> None:
         """Move what is ready while the commit before is on its way; what takes too long stays ready."""
-        clock, now = self._clock.now(), time.monotonic()
+        clock, now = self.clock.now(), time.monotonic()
         renew = now + settings().lease_seconds * _RENEW_AT
         for run_id, hold in self._holds.items():
             wake = hold.wakes_at
@@ -185,21 +179,31 @@ class Reactor:
             self._turned[hold.run_id] = False
             self._turns.append((hold, turn))
 
+    def _send(self) -> None:
+        """Commit the turns there are, unless a commit is on its way; the entries leave at once."""
+        if self._turns and not self._committing:
+            turns, self._turns = self._turns, []
+            task = asyncio.Task(self._commit_turns(turns), loop=self.loop, eager_start=True)
+            self._committing = None if task.done() else task
+
     async def _commit_turns(self, turns: list[tuple[Hold, Turn]]) -> None:
         try:
-            await self._commit_all(turns)
+            try:
+                answers = await self._commit([turn for _, turn in turns])
+            finally:
+                self._committing = None
+            self._send()  # the database need not wait until these are settled
+            self._settle_all(turns, {answer.verdict.run_id: answer for answer in answers})
         except Exception as exc:  # sessions wait for these runs: let them go, their leases run out
             log("engine.bug", error=repr(exc))
             self._lose(hold for hold, _ in turns)
         finally:
-            self._committing = None
             for hold, _ in turns:
                 if self._turned.pop(hold.run_id, False) and (held := self._holds.get(hold.run_id)):
                     self._mark(held)
             self._wake.set()
 
-    async def _commit_all(self, turns: list[tuple[Hold, Turn]]) -> None:
-        answers = {answer.verdict.run_id: answer for answer in await self._commit([turn for _, turn in turns])}
+    def _settle_all(self, turns: list[tuple[Hold, Turn]], answers: Mapping[UUID, Answer]) -> None:
         woken = {run_id for answer in answers.values() for run_id in answer.verdict.woken}
         for hold, turn in turns:
             self._settle(hold, turn, answers.get(hold.run_id))
@@ -210,12 +214,11 @@ class Reactor:
         """What the entries came to: one batch of them, and beside it each that has a transaction of its own."""
         batch = [turn.entry for turn in turns if turn.entry and not turn.transaction]
         apart = [(turn.transaction, turn.entry) for turn in turns if turn.entry and turn.transaction]
-        commits = [commit_with(transaction, self.lease, entry) for transaction, entry in apart]
-        answers, *others = await asyncio.gather(commit(self.lease, batch, self.hear), *commits)
-        self.commits += bool(answers) + sum(map(len, others))
+        answered = await commit_all(self.lease, batch, apart, self.clock.hear)
+        self.commits += sum(map(bool, answered))
         if any(turn.entry and turn.entry.mail and turn.entry.mail.emitted for turn in turns):
             self.courier.go()
-        return [*answers, *(answer for found in others for answer in found)]
+        return [answer for answers in answered for answer in answers]
 
     def _settle(self, hold: Hold, turn: Turn, answer: Answer | None) -> None:
         """After the commit: start what it said would start, or let go."""
@@ -264,13 +267,9 @@ class Reactor:
                 hold.running.pop(effect.id, None)
                 self._mark(hold)
                 return
-            arrived = await perform(hold, effect, self._clock.now)
+            arrived = await perform(hold, effect, self.clock.now)
         hold.receive(arrived)
         self._mark(hold)
-
-    def seconds_until(self, moment: datetime) -> float:
-        """From now to this moment, by the database's clock."""
-        return (moment - self._clock.now()).total_seconds()
 
     async def close(self) -> None:
         """Give every held run back, due at once; for an instance that is being shut down."""

@@ -114,7 +114,7 @@ async def _linger(reactor: Reactor, session: Session) -> bool:
     if not session.waiting:
         return False
     due_at = min(due_at for due_at, _ in session.waiting)
-    seconds = max(reactor.seconds_until(due_at), 0.0)
+    seconds = max((due_at - reactor.clock.now()).total_seconds(), 0.0)
     if seconds > settings().linger_seconds or not session.may_claim(after_seconds=seconds):
         return False
     await asyncio.sleep(seconds)
