@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
@@ -165,8 +166,9 @@ def describe_machine(lab: Lab) -> str:
     return f"{', '.join(told)}; `{' '.join(settings)}`"
 
 
+@cache
 def commit() -> str:
-    """Which one is measured; `-dirty` when files differ from it; `?` outside a clone."""
+    """Which one is measured; `-dirty` when files differed from it before anything was written; `?` outside a clone."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
         told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
