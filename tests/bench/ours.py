@@ -15,9 +15,12 @@ from tests.documents import document
 DOCUMENT = document(
     [{f"step{n}": {"call": "bench_step", "with": {"number": n}}} for n in range(STEPS_PER_RUN)], "bench"
 )
-# One run of as many effects as its input says.
+# One run of as many effects as its input says, in a loop that carries nothing but their number.
 LONG = document(
-    [{"each": {"for": {"in": "[range(.tasks)]"}, "do": [{"step": {"call": "bench_step", "with": {"number": 1}}}]}}],
+    [
+        {"step": {"call": "bench_step", "with": {"number": 1}, "output": {"as": "${ {tasks: ($input.tasks - 1)} }"}}},
+        {"again": {"switch": [{"more": {"when": ".tasks > 0", "then": "step"}}]}},
+    ],
     "long",
 )
 IDLE_SECONDS = 0.005
