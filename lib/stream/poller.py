@@ -1,8 +1,9 @@
 """One poller for all streams of a process: one query tells what every followed run did.
 
 Rule: queries are at least 50 ms apart with up to 100 streams, and the more streams the further, up to 133 ms
-from 267 on: fewer than eight a second for any number of them. Within this pace it looks as often as it may while anything
-changes and backs off to a second; clients that join are answered by the next query, a lone one at once.
+from 267 on: fewer than eight a second for any number of them. Within this pace it looks as often as it may
+while anything changes and backs off to a second; clients that join are answered by the next query, a lone one
+at once.
 
 It ends with the last client. A database that fails is asked again until it answers: clients keep their
 heartbeats, and are told to reconnect when it has been gone for OUTAGE_SECONDS.
