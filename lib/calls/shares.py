@@ -1,7 +1,8 @@
 """The places of those that read: nobody's slow reads take more than half of the read login's connections.
 
 A place is one party's: a key's, that of all who have none (they cannot be told apart), or that of all the steps of
-workflows. Past its half a party waits its turn, oldest first, and stands in nobody else's way.
+workflows. Past its half a party waits its turn, oldest first, and stands in nobody else's way. Steps that write have
+places, too: a pool gives up on who waits much sooner than a step has to.
 """
 
 import asyncio
@@ -16,6 +17,10 @@ from lib.errors import TooManyReads
 # As long as anybody waits for a connection.
 _WAIT_SECONDS = 5.0
 
+# Who the steps are among the callers of the database tool, whose names are hashes.
+_STEPS = "steps"
+_WRITING_STEPS = "steps that write"
+
 type _Places = dict[tuple[str, int], asyncio.Semaphore]
 
 _places: WeakKeyDictionary[asyncio.AbstractEventLoop, _Places] = WeakKeyDictionary()
@@ -26,11 +31,9 @@ def most_reads() -> int:
     return max(1, settings().max_connections // 2)
 
 
-def reading_places(party: str) -> asyncio.Semaphore:
-    """This party's places, for who may wait as long as it takes."""
-    most = most_reads()
-    places = _places.setdefault(asyncio.get_running_loop(), {})
-    return places.setdefault((party, most), asyncio.Semaphore(most))
+def places_of_steps(*, writing: bool) -> asyncio.Semaphore:
+    """Where the steps of workflows wait for a connection, for as long as their task may take."""
+    return _places_of(_WRITING_STEPS, settings().max_connections) if writing else _places_of(_STEPS, most_reads())
 
 
 @asynccontextmanager
@@ -39,7 +42,7 @@ async def place_to_read(caller_name: str, seconds: float) -> AsyncIterator[float
 
     Raises TooManyReads if none becomes free within `seconds`, or five.
     """
-    places, began = reading_places(caller_name), time.monotonic()
+    places, began = _places_of(caller_name, most_reads()), time.monotonic()
     try:
         async with asyncio.timeout(min(seconds, _WAIT_SECONDS)):
             await places.acquire()
@@ -54,3 +57,8 @@ async def place_to_read(caller_name: str, seconds: float) -> AsyncIterator[float
         yield time.monotonic() - began
     finally:
         places.release()
+
+
+def _places_of(party: str, most: int) -> asyncio.Semaphore:
+    places = _places.setdefault(asyncio.get_running_loop(), {})
+    return places.setdefault((party, most), asyncio.Semaphore(most))

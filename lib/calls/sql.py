@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from lib import errors, store
 from lib.calls.audit import Record, recorded
 from lib.calls.context import CallContext
 from lib.calls.failures import as_fault
 from lib.calls.queries import judge_query
-from lib.calls.shares import reading_places
+from lib.calls.shares import places_of_steps
 from lib.config import settings
 from lib.db import Connection
 from lib.dbtool.failures import too_slow
@@ -37,13 +36,9 @@ _STOPPED = "57014"
 # Which logins may commit steps changes when somebody runs the migration.
 _ASK_AGAIN_SECONDS = 60.0
 
-# Whose reads these are, among the callers of the database tool: their names are hashes.
-_STEPS = "steps"
-
 _KNOWN = frozenset({"sql", "params", "confirm", "maxRows"})
 
 _shared: dict[tuple[str, str], tuple[bool, float]] = {}
-_writing: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,7 @@ async def call(arguments: Any, context: CallContext) -> Any:
             record = await ending.enter_async_context(recorded(None, origin, asked.sql))
             statement = await judge_query(asked.sql, asked.params)
             record.kind, record.statement = statement.kind, statement.whole
-            await ending.enter_async_context(_line(statement))
+            await ending.enter_async_context(places_of_steps(writing=statement.kind != "read"))
             if statement.changes and not asked.confirmed:
                 raise errors.Forbidden(
                     "A statement that writes needs `confirm: true` in the document.", code="confirm_required"
@@ -106,13 +101,6 @@ async def call(arguments: Any, context: CallContext) -> Any:
             return {"affected_rows": write.affected_rows, "columns": write.columns, "rows": write.rows}
     except errors.RatchetError as exc:
         raise _as_fault(exc) from None
-
-
-def _line(statement: Statement) -> asyncio.Semaphore:
-    """Where statements wait for a connection, for as long as their task may take: a pool gives up much sooner."""
-    if statement.kind == "read":
-        return reading_places(_STEPS)
-    return _writing.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(settings().max_connections))
 
 
 async def _read(statement: Statement, asked: Asked, record: Record, seconds: float) -> dict[str, Any]:

@@ -27,8 +27,7 @@ def could_fit(effect: dsl.Effect, session: Session) -> bool:
 
 def fits_now(effect: dsl.Effect, session: Session) -> bool:
     """Whether it may begin; what takes no time of ours (a child, a refusal) begins until the very end."""
-    seconds = effect_seconds(effect)
-    return session.fits(0.0 if effect.remote or seconds > settings().longest_effect_seconds else seconds)
+    return session.fits(0.0 if effect.remote or never_fits(effect) else effect_seconds(effect))
 
 
 def too_long(effect: dsl.Effect) -> dsl.Fault:

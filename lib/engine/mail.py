@@ -92,7 +92,7 @@ class Mailbox:
         mail = Mail(
             read=self._read,
             taken=self._taken,
-            listens=[(listen.id, listen.types, listen.sources) for listen in listens] if changed else None,
+            listens=listens if changed else None,
             emitted=self._emitted,
             children=self._children,
             dropped=self._dropped,

@@ -219,14 +219,18 @@ async def test_the_timeout_kills_the_process_and_all_it_has_started(tmp_path: Pa
     assert is_empty(scratch)
 
 
-async def test_cancelling_the_effect_does_so_too(tmp_path: Path, scratch: Path):
-    file = tmp_path / "pids"
+async def cancel_two(file: Path) -> list[int]:
+    """Start a process that starts another and cancel their effect; who they were, as they wrote into this file."""
     task = asyncio.create_task(shell(f"sleep 60 & echo $$ $! > {file}; wait"))
     pids = [int(pid) for pid in (await appears(file)).split()]
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    for pid in pids:
+    return pids
+
+
+async def test_cancelling_the_effect_does_so_too(tmp_path: Path, scratch: Path):
+    for pid in await cancel_two(tmp_path / "pids"):
         await gone(pid)
     assert is_empty(scratch)
 
@@ -243,12 +247,7 @@ async def test_cancelling_it_while_the_process_is_being_started_does_so_too(
         return made
 
     monkeypatch.setattr(loop, "subprocess_exec", start_slowly)
-    file = tmp_path / "pids"
-    task = asyncio.create_task(shell(f"sleep 60 & echo $$ $! > {file}; wait"))
-    pids = [int(pid) for pid in (await appears(file)).split()]
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    pids = await cancel_two(tmp_path / "pids")
     go_on.set()
     for pid in pids:
         await gone(pid)
