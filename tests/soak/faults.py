@@ -42,7 +42,7 @@ async def disturb(wave: "Wave", fault: str, random: Random) -> None:
 
 async def _kill(wave: "Wave", random: Random) -> bool:
     pid = wave.any_instance(random)
-    if pid is None or not _signal(pid, signal.SIGKILL):
+    if pid is None or not send_signal(pid, signal.SIGKILL):
         return False
     wave.killed.add(pid)
     return True
@@ -51,12 +51,12 @@ async def _kill(wave: "Wave", random: Random) -> bool:
 async def _freeze(wave: "Wave", random: Random) -> bool:
     """Stopped for longer than its lease: it wakes up believing that it still holds its runs."""
     pid = wave.any_instance(random)
-    if pid is None or not _signal(pid, signal.SIGSTOP):
+    if pid is None or not send_signal(pid, signal.SIGSTOP):
         return False
     try:
         await asyncio.sleep(wave.lease_seconds * random.uniform(0.3, 2.5))
     finally:
-        _signal(pid, signal.SIGCONT)
+        send_signal(pid, signal.SIGCONT)
     return True
 
 
@@ -85,7 +85,7 @@ async def _interrupt(wave: "Wave", _random: Random) -> bool:
 async def _crash(wave: "Wave", _random: Random) -> bool:
     """One server process dies of SIGKILL: Postgres throws everybody out and recovers from its log."""
     rows = await wave.look(BACKENDS)
-    return bool(rows) and _signal(rows[0][0], signal.SIGKILL)
+    return bool(rows) and send_signal(rows[0][0], signal.SIGKILL)
 
 
 async def _cancel(wave: "Wave", random: Random) -> bool:
@@ -127,7 +127,8 @@ async def quietly(call: Awaitable[Any]) -> bool:
     return True
 
 
-def _signal(pid: int, which: signal.Signals) -> bool:
+def send_signal(pid: int, which: signal.Signals) -> bool:
+    """Whether that process was still there."""
     try:
         os.kill(pid, which)
     except ProcessLookupError:

@@ -1,7 +1,6 @@
 """One wave of the soak: undisturbed runs first, then the same documents under every fault, then the reckoning."""
 
 import asyncio
-import os
 import signal
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from lib.engine.sweeping import sweep_all
 from lib.errors import DatabaseDown, RatchetError
 from tests.soak import crash_points, documents, invariants
 from tests.soak.counts import Counts
-from tests.soak.faults import PAUSES, disturb, quietly
+from tests.soak.faults import PAUSES, disturb, quietly, send_signal
 from tests.soak.instances import Ended, Nursery, Order
 from tests.soak.plan import Plan
 from tests.soak.readers import READERS, read_on
@@ -31,6 +30,9 @@ STILL_SECONDS = 8.0
 TICK_SECONDS = 0.01
 OUTSIDE = {"name": "soak-outside", "events": 8}
 PREPARE_SECONDS = 20.0
+# Whoever has not come to its point by then may never do (the run it was to cancel has ended, say): five of them would
+# keep all places, and nobody would die any more.
+LIFE_SECONDS = 5.0
 
 
 class Wave:
@@ -47,6 +49,7 @@ class Wave:
         self._nursery, self._url, self._world = nursery, url, world
         self._results: dict[UUID, Any] = {}
         self._instances: dict[int, Order] = {}
+        self._born_at: dict[int, float] = {}
         self._ordered: list[Order] = []
         self._calm = False
         self._eye: psycopg.AsyncConnection[Any] | None = None
@@ -133,9 +136,17 @@ class Wave:
         random = self._dice()
         while True:
             self._take_news()
+            if "point" in self.plan.faults:
+                self._kill_old()
             while len(self._instances) + len(self._ordered) < self.plan.instances:
                 self._order(random)
             await asyncio.sleep(TICK_SECONDS)
+
+    def _kill_old(self) -> None:
+        born_before = time.monotonic() - LIFE_SECONDS
+        for pid in [pid for pid, born_at in self._born_at.items() if born_at < born_before and pid not in self.killed]:
+            self.killed.add(pid)
+            self.counts.faults["kill"] += send_signal(pid, signal.SIGKILL)
 
     def _order(self, random: Random) -> None:
         point, nth, cancels, skew = None, 0, None, 0.0
@@ -163,6 +174,7 @@ class Wave:
         for news in self._nursery.read():
             if isinstance(news, Ended):
                 order = self._instances.pop(news.pid)
+                del self._born_at[news.pid]
                 if news.code:
                     raise AssertionError(f"an instance ended with {news.code}: {order}")
                 if news.signal == signal.SIGKILL and order.point and news.pid not in self.killed:
@@ -171,6 +183,7 @@ class Wave:
                 self.killed.discard(news.pid)
             else:
                 self._instances[news] = self._ordered.pop(0)
+                self._born_at[news] = time.monotonic()
 
     async def _keep_runs(self) -> None:
         """Start runs as others end; one in four counts events from outside."""
@@ -266,10 +279,7 @@ class Wave:
             for pid in [pid for pid in self._instances if late or pid not in told]:
                 told.add(pid)
                 for which in (signal.SIGCONT, signal.SIGKILL if late else signal.SIGTERM):
-                    try:
-                        os.kill(pid, which)
-                    except ProcessLookupError:
-                        continue
+                    send_signal(pid, which)
             await asyncio.sleep(TICK_SECONDS)
 
     async def _reckon(self) -> None:
