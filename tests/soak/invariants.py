@@ -71,10 +71,10 @@ AT_THE_END: Mapping[str, LiteralString] = {
 
 
 class Violation(Exception):
-    """A promise that was broken, and by which runs."""
+    """A promise that was broken, by which runs, and what else is known."""
 
-    def __init__(self, promise: str, runs: tuple[UUID, ...]) -> None:
-        super().__init__(f"{promise}: broken by {len(runs)} run(s), {runs[0]} first")
+    def __init__(self, promise: str, runs: tuple[UUID, ...], details: str = "") -> None:
+        super().__init__(f"{promise}: broken by {len(runs)} run(s), {runs[0]} first{details}")
         self.promise, self.runs = promise, runs
 
 

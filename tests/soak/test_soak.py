@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from lib.dev.postgres import Server
-from tests.soak import broken
+from tests.soak import broken, wave
 from tests.soak.crash_points import POINTS
+from tests.soak.invariants import Violation
 from tests.soak.plan import Plan
 from tests.soak.soak import SETTINGS, Failed, run_wave, shrink, soak
 
@@ -49,6 +50,20 @@ async def test_what_failed_is_told_with_its_seed_and_the_smallest_plan_that_fail
     with pytest.raises(Failed) as failed:
         await soak(own_server, seed=7, seconds=20, build=build, plan=SHORT)
     smallest = await shrink(own_server, failed.value, build=build, seconds=10)
-    assert len(smallest.plan.faults) < len(Plan(0).faults)
+    assert _size(smallest.plan) < _size(failed.value.plan)
     assert f"seed {smallest.plan.seed}" in str(smallest)
     assert "io.serverlessworkflow.workflow.started.v1" in str(smallest)  # the history of a run that broke it
+
+
+def _size(plan: Plan) -> int:
+    return plan.instances + plan.documents + plan.live_runs + len(plan.kinds) + len(plan.faults)
+
+
+async def test_runs_that_do_not_end_are_told_as_they_stand(own_server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(wave, "STILL_SECONDS", -1.0)  # whoever is left at the end has no time at all
+    with pytest.raises(Violation, match="every run comes to its end") as violation:
+        await run_wave(own_server, Plan(seed=5, seconds=2, faults=()))
+    told = str(violation.value)
+    assert f'run {{"id": "{violation.value.runs[0]}"' in told
+    assert "commit [1, " in told
+    assert '"waits for": "ClientRead"' in told

@@ -20,6 +20,7 @@ from tests.soak.faults import PAUSES, disturb, quietly, send_signal
 from tests.soak.instances import Ended, Nursery, Order
 from tests.soak.plan import Plan
 from tests.soak.readers import READERS, read_on
+from tests.soak.remains import describe
 from tests.soak.world import open_world, read_world
 
 LEASE_SECONDS = 1
@@ -71,7 +72,7 @@ class Wave:
         return self.counts
 
     async def look(self, query: str) -> list[Any]:
-        """Rows from a connection that no fault strikes."""
+        """Rows from a connection that no fault strikes; none while the database is away."""
         try:
             async with self._opening_eye:
                 if self._eye is None or self._eye.closed:
@@ -255,13 +256,16 @@ class Wave:
             while not await quietly(store.deliver_events([event])):
                 await asyncio.sleep(0.05)
         random, give_up_at = self._dice(), time.monotonic() + SETTLE_SECONDS
-        moved, moved_at = None, time.monotonic()
-        while await self.look(f"select 1 from ratchet.runs where status not in {invariants.TERMINAL} limit 1"):
-            now, moves = time.monotonic(), await self.look("select sum(seq) from ratchet.runs")
-            if moves and moves != moved:
+        moved, moved_at = 0, time.monotonic()
+        while True:
+            left, moves = await self._look_for_left()
+            if not left:
+                return
+            now = time.monotonic()
+            if moves != moved:
                 moved, moved_at = moves, now
             if now > give_up_at or now - moved_at > STILL_SECONDS:
-                break
+                raise await self._tell_left(left)
             self._take_news()
             while len(self._instances) + len(self._ordered) < self.plan.instances:
                 self._order(random)
@@ -270,6 +274,19 @@ class Wave:
             ):
                 await quietly(store.resume_run(run))
             await asyncio.sleep(0.1)
+
+    async def _look_for_left(self) -> tuple[list[UUID], int]:
+        """Runs that have not ended, and how much all of them have done; a database that is away is waited for."""
+        unfinished = f"array(select id from ratchet.runs where status not in {invariants.TERMINAL})"
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while not (rows := await self.look(f"select {unfinished}, (select sum(seq) from ratchet.runs)")):
+                await asyncio.sleep(0.05)
+        left, moves = rows[0]
+        return left, moves
+
+    async def _tell_left(self, left: list[UUID]) -> invariants.Violation:
+        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as conn:
+            return invariants.Violation("every run comes to its end", tuple(left), await describe(conn, left))
 
     async def _stop_instances(self) -> None:
         give_up_at, told = time.monotonic() + 5, set[int]()
