@@ -155,9 +155,9 @@ class Hold:
 
     def _move(self, now: datetime) -> dsl.Transition:
         mail = self.mailbox.take()
-        for answer, step in read_answers(mail, self.state, now):
-            self.receive(Arrived(answer, step))
-        arrived, before = self._arrivals.take(), self.state
+        # Answers count at once, ahead of what came with transactions: the next entry forgets the mail they were in.
+        answers = [Arrived(*answer) for answer in read_answers(mail, self.state, now)]
+        arrived, before = [*answers, *self._arrivals.take()], self.state
         transition = self._next_transition([*read_events(mail), *(one.arrival for one in arrived)], now)
         check_sent(transition)
         events = [encode({"type": event.type, "data": event.data}) for event in transition.events]

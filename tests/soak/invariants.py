@@ -44,6 +44,15 @@ ALWAYS: Mapping[str, LiteralString] = {
         select c.id from ratchet.runs c join ratchet.runs p on p.id = c.parent_id
         where c.awaited and c.status not in ('completed', 'failed', 'cancelled')
           and p.status in ('completed', 'failed', 'cancelled')""",
+    "who still waits for a child that has ended has its answer in the mail": """
+        select p.id from ratchet.runs c
+        join ratchet.runs p on p.id = c.parent_id and p.status not in ('completed', 'failed', 'cancelled')
+        join ratchet.run_states s on s.run_id = p.id
+        cross join lateral json_array_elements(s.state -> 'frames') f
+        where c.awaited and c.status in ('completed', 'failed', 'cancelled')
+          and (f ->> 'id')::integer = c.parent_effect and f ->> 'open' = 'true'
+          and not exists (select from ratchet.inbox i
+            where i.run_id = p.id and (i.payload ->> 'effect')::integer = c.parent_effect)""",
     "a completed run has a result and no state": """
         select r.id from ratchet.runs r join ratchet.run_payloads p on p.run_id = r.id
         where r.status = 'completed' and (p.result is null or exists (

@@ -273,3 +273,45 @@ async def test_a_parent_hears_of_a_child_that_ends_with_a_write(start, reactor: 
     await sweep_all(reactor, None)
     run = await store.get_run(run_id)
     assert (run.status, run.result["rows"]) == ("completed", [[BOLTS - 2]])
+
+
+async def test_a_child_that_answers_while_writes_are_committed_is_not_forgotten_by_them(
+    start, reactor: Reactor, database: str, monkeypatch: pytest.MonkeyPatch
+):
+    """The holder dies right after it has committed two writes, and with the second the mail that had come meanwhile."""
+    await start(document([{"greet": {"set": {"hello": 1}}}], name="child"))
+    await sweep_all(reactor, None)
+    child = {"run": {"workflow": {"namespace": "default", "name": "child", "version": "1.0.0"}}}
+    branches = [{"a": write("a")}, {"b": write("b")}, {"ask": child}]
+    run_id = await start(document([{"all": {"fork": {"branches": branches}}}], name="parent"))
+    commit, read_inbox, first, read = writing.OpenWrite.commit, store.read_inbox, asyncio.Event(), asyncio.Event()
+    commits = 0
+
+    async def read_after_the_first_commit_was_sent(asked):
+        await first.wait()
+        mail = await read_inbox(asked)
+        asyncio.get_running_loop().call_soon(read.set)
+        return mail
+
+    async def commit_and_die(self):
+        nonlocal commits
+        first.set()
+        await read.wait()
+        await commit(self)
+        commits += 1
+        if commits == 2:
+            reactor._lose(list(reactor._holds.values()))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "read_inbox", read_after_the_first_commit_was_sent)
+        patch.setattr(writing.OpenWrite, "commit", commit_and_die)
+        async with locked(database):
+            sweep = asyncio.create_task(sweep_all(reactor, None))
+            await until("select count(*) from ratchet.runs where status = 'completed'", 2)
+            await until(WAITING, 2)
+        await sweep
+    assert commits == 2
+    await expire_leases()
+    await sweep_all(Reactor(), None)
+    assert (await store.get_run(run_id)).status == "completed"
+    assert sorted(await lines()) == [(str(run_id), "a", 1), (str(run_id), "b", 1)]
