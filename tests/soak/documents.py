@@ -109,6 +109,33 @@ def _child(random: Random, _kinds: tuple[str, ...], _depth: int, _path: str) -> 
     return {"run": {"workflow": asked}}
 
 
+def _race(random: Random, kinds: tuple[str, ...], depth: int, path: str) -> Task:
+    """Of a write, a child, an effect and a nap the first wins; what the others were about must not count."""
+    rivals = {
+        "write": write(f"{path}write"),
+        "child": _child(random, kinds, depth, path),
+        "act": _act(random, kinds, depth, path),
+        "nap": {"wait": {"milliseconds": random.randint(1, 30)}},
+    }
+    chosen = random.sample(sorted(rivals), random.randint(2, 4))
+    branches = [{f"{path}{name}": rivals[name]} for name in chosen]
+    return _whatever(path, {"fork": {"compete": True, "branches": branches}})
+
+
+def _late(random: Random, kinds: tuple[str, ...], depth: int, path: str) -> Task:
+    """A write, and perhaps a child, that their time limit may cut off: before, while or after they are committed."""
+    tasks = [{f"{path}write": write(f"{path}write")}, {f"{path}nap": {"wait": {"milliseconds": 30}}}]
+    if random.random() < 0.5:
+        tasks.insert(1, {f"{path}child": _child(random, kinds, depth, path)})
+    return _whatever(path, {"do": tasks, "timeout": {"after": {"milliseconds": random.randint(1, 60)}}})
+
+
+def _whatever(path: str, task: Task) -> Task:
+    """However this ends, it comes to the same."""
+    caught = [{f"{path}after": {"set": {"ended": True}}}]
+    return {"try": [{f"{path}try": task}], "catch": {"do": caught}, "output": {"as": '${ "whatever" }'}}
+
+
 NESTING = ("for", "fork")
 _MAKERS: Mapping[str, Callable[[Random, tuple[str, ...], int, str], Task]] = {
     "act": _act,
@@ -121,5 +148,7 @@ _MAKERS: Mapping[str, Callable[[Random, tuple[str, ...], int, str], Task]] = {
     "talk": _talk,
     "child": _child,
     "ledger": _ledger,
+    "race": _race,
+    "late": _late,
 }
 KINDS = tuple(_MAKERS)
