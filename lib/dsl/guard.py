@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from lib import errors
 from lib.dsl import guard_helper, sandbox
 from lib.dsl.guard_pool import POOL
-from lib.dsl.guard_process import BROKEN, CannotStartError, LostError
+from lib.dsl.guard_process import BROKEN, LostError, NoHelperError
 
 
 class Program:
@@ -48,5 +48,5 @@ def _ask(program: bytes, values: bytes | None) -> tuple[bytes, str]:
     """A helper's answer; raises Unavailable where there are no helpers, which is nobody's mistake here."""
     try:
         return POOL.ask(program, values)
-    except CannotStartError as exc:
+    except NoHelperError as exc:
         raise errors.Unavailable(f"There is no helper process for this expression: {exc}") from exc

@@ -1,10 +1,11 @@
 """The helper process: compiles and runs programs for `guard_process`, knows nothing else and can reach nothing else.
 
-Started as a script, with the folder of jq, its memory in bytes and its CPU seconds as arguments; it imports nothing
-of ours and little else, since somebody waits for it. Whatever takes too much of anything ends the process.
+Started as a script, with the folder of jq and its memory in bytes as arguments; it imports nothing of ours and little
+else, since somebody waits for it. Whatever takes too much of anything ends the process.
 
-A request is the length of a program and that of its values (NO_VALUES: only compile), four bytes each, then both. An
-answer is a HEADER of its kind, whether the helper has had its day, and the length of a text, then the text.
+A request is the length of a program, that of its values (NO_VALUES: only compile), and the microseconds of CPU time
+that it may take, four bytes each, then program and values. An answer is a HEADER of its kind, whether the helper has
+had its day, and the length of a text, then the text.
 """
 
 import functools
@@ -47,16 +48,16 @@ def run(source: bytes, values: bytes | None) -> tuple[bytes, str]:
     return (VALUE, text) if len(text) <= LARGEST_RESULT else (TOO_LARGE, str(len(text)))
 
 
-def serve(cpu_seconds: float, memory: "Memory") -> None:
+def serve(memory: "Memory") -> None:
     """Answers until the other side goes away."""
     served = 0
     while True:
-        lengths = _read(8)
-        source = _read(int.from_bytes(lengths[:4]))
-        length = int.from_bytes(lengths[4:])
+        request = _read(12)
+        source = _read(int.from_bytes(request[:4]))
+        length = int.from_bytes(request[4:8])
         values = None if length == NO_VALUES else _read(length)
         # It counts CPU time of this process alone; its signal ends us, also when nobody is left to do so.
-        signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+        signal.setitimer(signal.ITIMER_PROF, int.from_bytes(request[8:]) / 1_000_000)
         kind, text = run(source, values)
         signal.setitimer(signal.ITIMER_PROF, 0)
         served += 1
@@ -115,7 +116,7 @@ def _limit(memory: int) -> None:
 
 def main() -> None:
     """Gets ready, says so, and serves."""
-    folder, most, cpu_seconds = sys.argv[1:]
+    folder, most = sys.argv[1:]
     memory = Memory()
     os.environ.clear()
     os.environ["TZ"] = "UTC0"  # local time is the same everywhere
@@ -125,7 +126,7 @@ def main() -> None:
     run(b".|tojson", b"null")
     _limit(int(most))
     _answer(READY, "", False)
-    serve(float(cpu_seconds), memory)
+    serve(memory)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ import os
 import threading
 from contextlib import nullcontext
 
-from lib.dsl.guard_process import CannotStartError, Helper, LostError
+from lib.dsl.guard_process import Helper, LostError, NoHelperError
 
 HELPERS = 4
 SPARES = 2
-SECONDS = 2.0
+# Of the helper's CPU time, for one evaluation.
+SECONDS = 1.5
 LOOP_SECONDS = 0.25  # where an event loop waits, so does everybody else
 
 
@@ -24,7 +25,7 @@ class Pool:
         self.losses = 0  # how often a program has cost a helper: who sees it grow has waited for nothing
 
     def ask(self, program: bytes, values: bytes | None) -> tuple[bytes, str]:
-        """The answer of a helper; raises LostError when it is the program's fault that there is none."""
+        """The answer of a helper; raises LostError for what the program did to it, NoHelperError for what the system did."""
         on_loop = _on_event_loop()
         # Threads line up behind each other; a loop, which is one of few, must not stand in that line.
         with nullcontext() if on_loop else self._places:
@@ -76,7 +77,7 @@ class Pool:
         while len(self._idle) < SPARES:
             try:
                 spare = Helper()
-            except CannotStartError:
+            except NoHelperError:
                 return  # who needs it will say so
             with self._lock:
                 self._idle.insert(0, spare)  # it is still starting: the others first

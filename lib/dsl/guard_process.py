@@ -1,4 +1,8 @@
-"""One helper process: started without environment, asked one thing at a time, killed when it takes too long."""
+"""One helper process: started without environment, asked one thing at a time, killed when it takes too much.
+
+How long is too long is counted in CPU time of the helper: a busy machine, or a function that its platform has frozen,
+must not make an expression fail.
+"""
 
 import importlib.util
 import os
@@ -15,18 +19,19 @@ from lib.dsl import guard_helper
 from lib.dsl.guard_helper import HEADER, NO_VALUES
 
 MEMORY_BYTES = 256 * 1024 * 1024
-CPU_SECONDS = 1.5
-START_SECONDS = 5.0
+# Until a helper has started, or answered: one that works as long as it may would have needed a twentieth of a core.
+PATIENCE_SECONDS = 5.0
+LAST_LOOK_SECONDS = 0.05  # who was frozen meanwhile finds the answer there, though its time is over
 REAPER = "guard reaper"
 BROKEN = f"it needed more than {MEMORY_BYTES // 1_048_576} MiB of memory, or broke jq"
 
 
 class LostError(Exception):
-    """The helper is gone, or has to go: it did not answer in time, or broke while it was evaluating."""
+    """The helper is gone: the program has taken all the time it may, or broke it."""
 
 
-class CannotStartError(Exception):
-    """This system does not let us have a helper."""
+class NoHelperError(Exception):
+    """This system does not let us have a helper, or gives it no time."""
 
 
 class Helper:
@@ -49,28 +54,31 @@ class Helper:
                 )
             except OSError as exc:
                 self._socket.close()
-                raise CannotStartError(str(exc)) from exc
+                raise NoHelperError(str(exc)) from exc
 
     @property
     def alive(self) -> bool:
         """Whether the process has not ended by itself or by somebody else."""
         return self._process.poll() is None
 
-    def ask(self, program: bytes, values: bytes | None, seconds: float) -> tuple[bytes, str]:
-        """The kind of the answer, and its text; raises LostError, whereupon the helper can only be killed."""
+    def ask(self, program: bytes, values: bytes | None, cpu_seconds: float) -> tuple[bytes, str]:
+        """The kind of the answer, and its text; whatever it raises, the helper can only be killed.
+
+        Raises LostError when it is the program's fault that there is none, NoHelperError when it is not.
+        """
         if not self._ready:
             self._get_ready()
-        lengths = (len(program), NO_VALUES if values is None else len(values))
-        request = b"".join([*(length.to_bytes(4) for length in lengths), program, values or b""])
-        deadline = time.monotonic() + seconds
+        numbers = (len(program), NO_VALUES if values is None else len(values), round(cpu_seconds * 1_000_000))
+        request = b"".join([*(number.to_bytes(4) for number in numbers), program, values or b""])
+        deadline = time.monotonic() + PATIENCE_SECONDS
         try:
-            self._socket.settimeout(seconds)
+            self._socket.settimeout(PATIENCE_SECONDS)
             self._socket.sendall(request)
             return self._receive(deadline)
         except TimeoutError:
-            raise LostError(f"it took longer than {seconds:g} s") from None
+            raise NoHelperError(f"it got no time to answer within {PATIENCE_SECONDS:g} s") from None
         except OSError:
-            raise LostError(self._explain_end()) from None
+            raise LostError(self._explain_end(cpu_seconds)) from None
 
     def kill(self) -> None:
         """Ends the process; somebody else waits for its end, which takes as long as its memory is large."""
@@ -92,19 +100,16 @@ class Helper:
 
     def _get_ready(self) -> None:
         try:
-            self._receive(time.monotonic() + START_SECONDS)
+            self._receive(time.monotonic() + PATIENCE_SECONDS)
         except OSError as exc:
-            raise CannotStartError(f"the process did not start: {exc or self._process.poll()}") from exc
+            raise NoHelperError(f"the process did not start: {exc or self._process.poll()}") from exc
         self._ready = True
 
     def _receive(self, deadline: float) -> tuple[bytes, str]:
         data = bytearray()
         missing = HEADER
         while missing > 0:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._socket.settimeout(left)
+            self._socket.settimeout(max(deadline - time.monotonic(), LAST_LOOK_SECONDS))
             more = self._socket.recv(max(missing, 65536))
             if not more:
                 raise ConnectionResetError
@@ -114,11 +119,11 @@ class Helper:
         self.done = bool(data[1])
         return bytes(data[:1]), data[HEADER:].decode()
 
-    def _explain_end(self) -> str:
+    def _explain_end(self, cpu_seconds: float) -> str:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         out_of_time = self._process.returncode == -signal.SIGPROF
-        return f"it took longer than {CPU_SECONDS:g} s" if out_of_time else BROKEN
+        return f"it took longer than {cpu_seconds:g} s" if out_of_time else BROKEN
 
 
 def _command() -> list[str]:
@@ -127,7 +132,7 @@ def _command() -> list[str]:
     script = str(Path(guard_helper.__file__))
     # -I and -E: no environment; -S: no site-packages, whose folder comes last, so that nothing there stands in for
     # the standard library
-    return [sys.executable, "-I", "-S", "-E", script, str(folder), str(MEMORY_BYTES), str(CPU_SECONDS)]
+    return [sys.executable, "-I", "-S", "-E", script, str(folder), str(MEMORY_BYTES)]
 
 
 def _environment() -> dict[str, str]:

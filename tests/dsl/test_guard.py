@@ -47,7 +47,7 @@ def fault(text: str) -> str:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Helpers that have a tenth of their time."""
     POOL.close()
-    monkeypatch.setattr(guard_process, "CPU_SECONDS", 0.15)
+    monkeypatch.setattr(guard_pool, "SECONDS", 0.15)
     yield
     POOL.close()
 
@@ -123,13 +123,36 @@ def test_a_bomb_that_goes_off_when_it_is_compiled_is_a_syntax_error():
         Expression('"x" * 1e9')
 
 
-def test_a_process_that_waits_counts_as_one_that_works(helper: Helper, monkeypatch: pytest.MonkeyPatch):
-    """The helper's own clock sees its CPU time only: ours sees it stand still, too."""
+@pytest.mark.anyio
+async def test_a_process_that_gets_no_time_for_a_while_fails_no_expression(helper: Helper):
     expression = Expression(ORDINARY)
-    monkeypatch.setattr(guard_pool, "SECONDS", 0.1)
     os.kill(process(helper).pid, signal.SIGSTOP)
-    with pytest.raises(Fault, match=r"it took longer than 0\.1 s"):
+    goes_on = threading.Timer(3 * guard_pool.LOOP_SECONDS, os.kill, (process(helper).pid, signal.SIGCONT))
+    goes_on.start()
+    assert expression.evaluate(None, {}) == [0, 1, 2]
+    goes_on.join()
+
+
+def test_who_was_frozen_itself_finds_the_answer_though_its_time_is_over(
+    helper: Helper, monkeypatch: pytest.MonkeyPatch
+):
+    expression = Expression(ORDINARY)
+    monkeypatch.setattr(guard_process, "PATIENCE_SECONDS", 1e-9)
+    monkeypatch.setattr(guard_process, "LAST_LOOK_SECONDS", 10)
+    assert expression.evaluate(None, {}) == [0, 1, 2]
+
+
+def test_a_process_that_gets_no_time_at_all_is_not_the_expressions_fault(
+    helper: Helper, monkeypatch: pytest.MonkeyPatch
+):
+    expression = Expression(ORDINARY)
+    monkeypatch.setattr(guard_process, "PATIENCE_SECONDS", 0.1)
+    os.kill(process(helper).pid, signal.SIGSTOP)
+    with pytest.raises(Fault, match=r"it got no time to answer within 0\.1 s") as caught:
         expression.evaluate(None, {})
+    assert caught.value.type.endswith("/runtime")
+    monkeypatch.undo()
+    assert evaluate(ORDINARY) == [0, 1, 2]
 
 
 def test_a_result_that_is_too_large_is_a_fault_and_its_helper_lives(helper: Helper):
