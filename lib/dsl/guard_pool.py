@@ -25,7 +25,7 @@ class Pool:
         self.losses = 0  # how often a program has cost a helper: who sees it grow has waited for nothing
 
     def ask(self, program: bytes, values: bytes | None) -> tuple[bytes, str]:
-        """The answer of a helper; raises LostError for what the program did to it, NoHelperError for what the system did."""
+        """A helper's answer; raises LostError for what the program did to it, NoHelperError for what the system did."""
         on_loop = _on_event_loop()
         # Threads line up behind each other; a loop, which is one of few, must not stand in that line.
         with nullcontext() if on_loop else self._places:
