@@ -145,15 +145,6 @@ async def test_a_cancelled_run_leaves_nothing(start, dying):
     assert await kept() == []
 
 
-async def test_the_limit_of_a_state_counts_what_stands_beside_it(start, dying, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(hold, "LARGEST_STATE_BYTES", 10_000)
-    run_id = await start(document([{"one": call("http://x/")}]), {"items": ITEMS})
-    await sweep_all(Reactor(), None)
-    run = await store.get_run(run_id)
-    assert run.status == "failed"
-    assert "the limit is 10000" in run.error["detail"]
-
-
 def test_what_was_not_accepted_is_written_again():
     """An entry that was never made has stored nothing."""
     items = Keeper({})
