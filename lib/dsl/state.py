@@ -26,14 +26,16 @@ A frame is a dict about one open task. Its members:
     result, after         and what comes next
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 type Frame = dict[str, Any]
 
-# Grows when the form of a written state changes; whoever changes it reads the older ones, too.
-FORMAT = 1
+# Grows when the form of a written state changes; whoever changes it reads the older ones, too. A state all of whose
+# values stand in it is still written as the first: so the release before reads it.
+FORMAT = 2
 # The members that hold values of the workflow; everything else is ours and small.
 VALUES = ("context", "raw", "input", "output", "items", "processed", "result")
 LISTS = ("outputs", "queue", "heard")
@@ -58,16 +60,19 @@ class State(NamedTuple):
     pure: int = 0
     outcome: Mapping[str, Any] | None = None
 
-    def dump(self) -> Any:
+    def dump(self, keep: Callable[[Any], int | None] = lambda _: None) -> Any:
         """The state as JSON; a value that several frames hold is written once.
+
+        Of a value that `keep` gives a number, only that is written: whoever loads the state has to have the value.
 
         What a step changes stands together, before what it leaves as it is: Postgres does not log the beginning and
         the end of a row that an update leaves alone, and the beginning only while the length stays the same.
         """
-        values = _Values()
+        values = _Values(keep)
         input = values.put(self.input)
         frames = [_pack(frame, values.put) for frame in self.frames.values()]
         context = values.put(self.context)
+        kept = {"kept": values.kept, "format": FORMAT} if values.kept else {"format": 1}
         return {
             "frames": frames,
             "visits": self.visits,
@@ -80,15 +85,21 @@ class State(NamedTuple):
             "input": input,
             "started": self.started,
             "run_id": self.run_id,
-            "format": FORMAT,
+            **kept,
         }
 
     @classmethod
-    def load(cls, dumped: Any) -> Self:
-        """The state that `dump` wrote, sharing what was shared; raises ValueError for another format."""
-        if dumped["format"] != FORMAT:
+    def load(cls, dumped: Any, kept: Mapping[int, Any] = MappingProxyType({})) -> Self:
+        """The state that `dump` wrote, sharing what was shared; raises ValueError for another format.
+
+        `kept` are the values that have a number.
+        """
+        if dumped["format"] > FORMAT:
             raise ValueError(f"this state has format {dumped['format']}, not {FORMAT}")
-        get = dumped["values"].__getitem__
+        values = [*dumped["values"]]
+        for place, number in dumped.get("kept", ()):
+            values[place] = kept[number]
+        get = values.__getitem__
         return cls(
             run_id=dumped["run_id"],
             started=dumped["started"],
@@ -104,18 +115,26 @@ class State(NamedTuple):
 
 
 class _Values:
-    """The written values, each list or object only once, however many members hold it; places count from the end."""
+    """The written values, each list or object only once, however many members hold it; places count from the end.
 
-    def __init__(self) -> None:
+    `kept` are the places of those that are written elsewhere, each with its number.
+    """
+
+    def __init__(self, keep: Callable[[Any], int | None]) -> None:
         self.written: list[Any] = []
+        self.kept: list[tuple[int, int]] = []
+        self._keep = keep
         self._places: dict[int, int] = {}
 
     def put(self, value: Any) -> int:
         # the state being dumped keeps every value alive, so an id() cannot be taken over meanwhile
         place = self._places.get(id(value))
         if place is None:
-            self.written.append(value)
+            number = self._keep(value)
+            self.written.append(value if number is None else None)
             place = self._places[id(value)] = -len(self.written)
+            if number is not None:
+                self.kept.append((place, number))
         return place
 
 

@@ -86,7 +86,8 @@ def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 
 def _size(entry: Entry) -> int:
     steps = sum(len(step.output or step.error or "") for step in entry.steps)
-    return steps + len(entry.state or "") + len(entry.result or "") + sum(map(len, entry.events))
+    kept = sum(len(value) for _, value in entry.kept)
+    return steps + kept + len(entry.state or "") + len(entry.result or "") + sum(map(len, entry.events))
 
 
 async def _commit(lease: UUID, entries: list[Entry], give_up_at: float) -> list[Answer]:

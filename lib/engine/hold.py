@@ -18,6 +18,7 @@ from lib.config import settings
 from lib.dsl import faults
 from lib.engine.admission import could_fit, fits_now, given_up, never_fits, too_long
 from lib.engine.arrivals import Arrivals, Arrived
+from lib.engine.keeper import Keeper, Written
 from lib.engine.mail import Mailbox, answer_fault, check_sent, read_answers, read_events
 from lib.engine.session import Session
 from lib.log import log
@@ -56,8 +57,6 @@ def failure_entry(
     fault: dsl.Fault,
     events: list[str],
     steps: list[StepRow],
-    *,
-    state: str | None = None,
 ) -> Entry:
     """The end of a run that faulted."""
     problem = fault.to_json()
@@ -68,7 +67,6 @@ def failure_entry(
         "failed",
         released=True,
         steps=steps,
-        state=state,
         result=encode({"error": fault.detail or fault.title}),
         error=encode(problem),
     )
@@ -84,7 +82,8 @@ class Hold:
         self.document = document
         self.secrets = settings().secrets_named(document.secrets)
         self.hidden = texts_in(self.secrets)  # what no message may repeat
-        self.state = dsl.State.load(claimed.state) if claimed.state is not None else None
+        self.keeper = Keeper(claimed.kept)
+        self.state = dsl.State.load(claimed.state, claimed.kept) if claimed.state is not None else None
         # when the machine wants to be looked at even if nothing comes back
         self.wakes_at = dsl.wake_at(self.state) if self.state else None
         self.mailbox = Mailbox(claimed, self.state)
@@ -264,27 +263,34 @@ class Hold:
         return self._entry(status="running", released=True, due_at=now)
 
     def _fail(self, fault: dsl.Fault, *untold: str) -> Turn:
-        state = encode(self.state.dump()) if self.state else None
         events = [*self._events, *untold]
-        entry = failure_entry(self.run_id, self.base, fault, events, self._steps, state=state)
+        entry = failure_entry(self.run_id, self.base, fault, events, self._steps)
+        if self.state:
+            entry = self._add_state(entry, self.keeper.write(self.state))
         return Turn(entry._replace(mail=self.mailbox.close(None)))
 
     def _entry(self, *, status: str, save: bool = False, **more: Any) -> Entry:
         """What was done since the last entry."""
         save = status != "completed" and (save or bool(self._events))
-        state = encode(self.state.dump()) if self.state and save else None
-        if state and len(state) > LARGEST_STATE_BYTES:
-            raise faults.runtime(f"The run's data has grown to {len(state)} bytes; the limit is {LARGEST_STATE_BYTES}.")
+        written = self.keeper.write(self.state) if self.state and save else None
+        if written and written.size > LARGEST_STATE_BYTES:
+            raise faults.runtime(
+                f"The run's data has grown to {written.size} bytes; the limit is {LARGEST_STATE_BYTES}."
+            )
         entry = Entry(
             self.run_id,
             self.base,
             self._events,
             status,
-            state=state,
+            forgotten=self.keeper.numbers if status == "completed" else (),
             steps=self._steps,
             grants_used=self._grants_used,
             mail=self.mailbox.close(self.state if status != "completed" else None),
             **more,
         )
         self._events, self._steps, self._grants_used = [], [], 0
-        return entry
+        return self._add_state(entry, written) if written else entry
+
+    def _add_state(self, entry: Entry, written: Written) -> Entry:
+        self.keeper.accept(written)
+        return entry._replace(state=written.state, kept=written.kept, forgotten=written.forgotten)

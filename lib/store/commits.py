@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
@@ -39,6 +40,11 @@ class Claimed:
     children: list[int]
     inbox: list[dict[str, Any]] | None
 
+    @cached_property
+    def kept(self) -> dict[int, Any]:
+        """The values that the state needs and that are stored beside it, by their numbers."""
+        return {int(number): value for number, value in (self.state or {}).get("stored", {}).items()}
+
 
 class StepRow(NamedTuple):
     """A finished effect attempt; `output` and `error` are JSON text, one of them None."""
@@ -57,8 +63,9 @@ class Entry(NamedTuple):
     """What one run did since its last commit.
 
     `base` is the seq it stood at, `events` JSON objects as text, `released` lets the lease go with `due_at` as its
-    next time, `state`/`result`/`error` are JSON text. An entry of a run that listens, emits, or has a parent or
-    children carries `mail`, even if there is nothing in it.
+    next time, `state`/`result`/`error` are JSON text, and so are the values of `kept`, which the state names by their
+    numbers; `forgotten` are numbers of values that it needs no more. An entry of a run that listens, emits, or has a
+    parent or children carries `mail`, even if there is nothing in it.
     """
 
     run_id: UUID
@@ -72,6 +79,8 @@ class Entry(NamedTuple):
     error: str | None = None
     grants_used: int = 0
     steps: Sequence[StepRow] = ()
+    kept: Sequence[tuple[int, str]] = ()
+    forgotten: Sequence[int] = ()
     mail: Mail | None = None
 
 
@@ -187,6 +196,10 @@ def _write_entry(entry: Entry) -> dict[str, Any]:
         written["steps"] = [_write_step(step) for step in entry.steps]
     if entry.state is not None:
         written["state"] = entry.state
+    if entry.kept:
+        written["kept"] = [{"number": number, "value": value} for number, value in entry.kept]
+    if entry.forgotten:
+        written["forgotten"] = entry.forgotten
     if entry.released:
         written |= {"due": _write_time(entry.due_at), "result": entry.result, "error": entry.error}
     return written

@@ -15,6 +15,7 @@ begin
       seq = seq + 1, suspend_requested = false
   where id = p_id;
   delete from ratchet.run_states where run_id = p_id;
+  delete from ratchet.kept_values where run_id = p_id;
   perform ratchet.append_event(p_id, v_run.seq + 1, 'workflow.cancelled');
   perform ratchet.end_runs(array[p_id]);
   select * into v_details from ratchet.run_details where id = p_id;

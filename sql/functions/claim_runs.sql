@@ -1,6 +1,7 @@
 -- Takes up to p_limit due runs under this lease, oldest first, passing by what others are taking; p_only narrows it to these runs.
 -- At most p_suspects of them are runs whose last holder never let go of them: such a run may be what has killed it.
--- `children` are the effects that have started one; `inbox` is null for a run that nobody writes to.
+-- `children` are the effects that have started one; `inbox` is null for a run that nobody writes to. A state that names
+-- values stored beside it has them as its first member, `stored`.
 create or replace function ratchet.claim_runs(p_lease uuid, p_limit integer, p_lease_seconds integer, p_only uuid[], p_suspects integer default null)
 returns table (
   run_id uuid, workflow_id uuid, document bytea, mode text, seq bigint, claims integer, grants integer,
@@ -41,12 +42,16 @@ begin
   select c.id, c.workflow_id, c.document, c.mode, c.seq, c.claims::integer, c.grants::integer,
          c.suspend_requested, c.created_at,
          case when s.state is null then p.input end,  -- a state carries the input already
-         s.state, v_now, c.awaited,
+         case when k.stored is null then s.state
+              -- as text: Postgres takes no JSON apart that has a \u0000 in it
+              else ('{"stored":' || k.stored::text || ',' || substr(s.state::text, 2))::json end,
+         v_now, c.awaited,
          array(select h.parent_effect from ratchet.runs h where h.parent_id = c.id),
          case when exists (select from ratchet.inbox i where i.run_id = c.id) then ratchet.read_inbox(c.id) end
   from ratchet.runs c
   join ratchet.run_payloads p on p.run_id = c.id
   left join ratchet.run_states s on s.run_id = c.id
+  cross join lateral (select json_object_agg(v.number, v.value) as stored from ratchet.kept_values v where v.run_id = c.id) k
   where c.id = any (v_claimed);
 end;
 $$;

@@ -14,6 +14,7 @@ begin
   delete from ratchet.steps where run_id = any (v_old);
   delete from ratchet.history where run_id = any (v_old);
   delete from ratchet.run_states where run_id = any (v_old);
+  delete from ratchet.kept_values where run_id = any (v_old);
   delete from ratchet.run_payloads where run_id = any (v_old);
   delete from ratchet.runs where id = any (v_old);
   delete from ratchet.idempotency_keys where created_at < ratchet.clock() - interval '1 day';

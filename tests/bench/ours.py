@@ -15,13 +15,25 @@ from tests.documents import document
 DOCUMENT = document(
     [{f"step{n}": {"call": "bench_step", "with": {"number": n}}} for n in range(STEPS_PER_RUN)], "bench"
 )
-# One run of as many effects as its input says, in a loop that carries nothing but their number.
+# One run of many effects: as many as its input says, in a loop that carries nothing but their number; or one for each
+# item of its input, all of which it carries along.
 LONG = document(
     [
         {"step": {"call": "bench_step", "with": {"number": 1}, "output": {"as": "${ {tasks: ($input.tasks - 1)} }"}}},
         {"again": {"switch": [{"more": {"when": ".tasks > 0", "then": "step"}}]}},
     ],
     "long",
+)
+EACH = document(
+    [
+        {
+            "all": {
+                "for": {"in": "${ .items }"},
+                "do": [{"step": {"call": "bench_step", "with": {"number": "${ $item }"}}}],
+            }
+        }
+    ],
+    "each",
 )
 IDLE_SECONDS = 0.005
 _tasks: set[asyncio.Task[None]] = set()
@@ -36,7 +48,7 @@ async def bench_step(number: int) -> dict[str, int]:
 async def prepare() -> None:
     """The schema and the workflows."""
     await migrate(sys.argv[1])
-    for definition in (DOCUMENT, LONG):
+    for definition in (DOCUMENT, LONG, EACH):
         compiled = dsl.compile_document(definition, functions=names())
         about = (compiled.namespace, compiled.name, compiled.version)
         await store.publish_workflow(*about, definition, compiled.type, compiled.hash)
@@ -55,10 +67,10 @@ async def enqueue(runs: int) -> None:
         await store.start_run(workflow.id, {}, "auto")
 
 
-async def enqueue_long(tasks: int) -> None:
-    """Start one run of so many effects, one after another."""
-    workflow = await store.find_workflow("long")
-    await store.start_run(workflow.id, {"tasks": tasks}, "auto")
+async def enqueue_long(tasks: int, shape: str) -> None:
+    """Start one run of so many effects, one after another, of this workflow."""
+    workflow = await store.find_workflow(shape)
+    await store.start_run(workflow.id, {"tasks": tasks} if shape == "long" else {"items": [*range(tasks)]}, "auto")
 
 
 async def sweep_on() -> None:

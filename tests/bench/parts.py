@@ -164,20 +164,29 @@ def _speeds(rounds: list[float]) -> tuple[str, str]:
 def measure_long_runs(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:
     """One run of ever more effects."""
     positions = up_to((10, 1_000, 10_000, 100_000), sizes.long_tasks)
-    found = long_runs.measure(lab, field[0], positions)
+    loop = long_runs.measure(lab, field[0], positions, long_runs.LOOP)
+    items = [position for position in positions if position <= long_runs.MOST_ITEMS]
+    each = long_runs.measure(lab, field[0], items, long_runs.EACH)
     rows = [
-        (f"{position:,}", figure(middle(gaps)), figure(percentile(gaps, 5)), figure(percentile(gaps, 95)))
-        for position, gaps in found.items()
+        (f"{position:,}", *_gaps(loop[position]), *(_gaps(each[position]) if position in each else ("–", "–")))
+        for position in positions
     ]
     note = (
         "One run, one effect after another: every one is a commit of its own. From one effect's end to the next one's, "
-        f"of the last {long_runs.WINDOW} before each number (or of as many as there are); one run, measured once."
+        f"of the last {long_runs.WINDOW} before each number (or of as many as there are); measured once. The loop "
+        f"carries a number from effect to effect; the `for` has {max(items):,} items, all of which it carries."
     )
-    page.sections.append(Section("Long runs", ("effects done", "ms per effect", "p5", "p95"), rows, note))
-    last = positions[-1]
-    ratio = middle(found[last]) / middle(found[1_000]) if last > 1_000 else None
-    _promise_at_most(page, f"cost per effect after {last:,} against after 1,000", 1.5, ratio)
+    header = ("effects done", "loop, ms per effect", "p5–p95", "`for`, ms per effect", "p5–p95")
+    page.sections.append(Section("Long runs", header, rows, note))
+    for found, shape in ((loop, ""), (each, " in a `for` over all of them")):
+        last = max(found)
+        ratio = middle(found[last]) / middle(found[1_000]) if last > 1_000 else None
+        _promise_at_most(page, f"cost per effect after {last:,} against after 1,000{shape}", 1.5, ratio)
     _leave_out(page, "effects", sizes.long_tasks, 100_000, "--long-tasks")
+
+
+def _gaps(gaps: list[float]) -> tuple[str, str]:
+    return figure(middle(gaps)), f"{figure(percentile(gaps, 5))}–{figure(percentile(gaps, 95))}"
 
 
 def measure_streams(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:

@@ -43,7 +43,11 @@ async def test_a_calls_output_has_so_many_bytes_and_no_more(database: str):
 async def test_a_state_has_so_many_bytes_and_no_more(database: str, monkeypatch: pytest.MonkeyPatch):
     run_input = {"text": "é" * 1000}
     await run(NAP, run_input)
-    [(size,)] = await sql("select octet_length(state::text) from ratchet.run_states")
+    [(state, beside)] = await sql(
+        "select octet_length(s.state::text), octet_length(k.value::text)"
+        " from ratchet.run_states s join ratchet.kept_values k using (run_id)"
+    )
+    size = state + beside
     monkeypatch.setattr(hold, "LARGEST_STATE_BYTES", size)
     assert (await run(NAP, run_input)).status == "waiting"
     monkeypatch.setattr(hold, "LARGEST_STATE_BYTES", size - 1)

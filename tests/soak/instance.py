@@ -7,7 +7,7 @@ from uuid import UUID
 
 from lib import store
 from lib.config import settings
-from lib.engine import clock, hold, intake, session, sweeping
+from lib.engine import clock, hold, intake, keeper, session, sweeping
 from lib.engine.reactor import Reactor
 from lib.errors import RatchetError
 from tests.soak.crash_points import Reach, install, kill_at
@@ -16,6 +16,8 @@ from tests.soak.instances import Order
 from tests.soak.world import open_world
 
 IDLE_SECONDS = 0.02
+# Values of these documents are small: here, many of them are too large for a state.
+LARGE = 12
 # A run that is killed a hundred times by lot is no poison.
 CLAIMS = 1_000_000
 
@@ -29,6 +31,7 @@ def sweep_until_killed(order: Order, world: str) -> None:
     for module in (hold, intake):
         module.CLAIMS_WITHOUT_PROGRESS = CLAIMS  # type: ignore[attr-defined]
     sweeping.CLAIM_LIMIT = order.claim_limit
+    keeper.LARGE = LARGE
     sweeping.log = hold.log = lambda *_, **__: None  # type: ignore[assignment]
     _go_wrong(order.skew_seconds)
     asyncio.run(_sweep(order))

@@ -57,6 +57,12 @@ ALWAYS: Mapping[str, LiteralString] = {
         select r.id from ratchet.runs r join ratchet.run_payloads p on p.run_id = r.id
         where r.status = 'completed' and (p.result is null or exists (
           select from ratchet.run_states s where s.run_id = r.id))""",
+    "the values kept beside a state are those that it names": """
+        select coalesce(k.run_id, n.run_id) from ratchet.kept_values k
+        full join (select s.run_id, (p ->> 1)::integer as number
+          from ratchet.run_states s cross join lateral json_array_elements(s.state -> 'kept') p) n
+        on n.run_id = k.run_id and n.number = k.number
+        where k.run_id is null or n.run_id is null""",
 }
 # Where runs write to a ledger.
 WITH_A_LEDGER: Mapping[str, LiteralString] = {

@@ -1,0 +1,100 @@
+"""Large values of a run's state, each stored once, however many commits its state goes through.
+
+A state is written at every commit of its run. What it carries on and on, a collection that is iterated over, say, would
+be most of what such a commit costs.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lib import dsl
+from lib.store.values import encode
+
+# About as many characters of JSON. Writing and deleting a row costs some 230 bytes of log: a value this large may do so
+# at every step, the usual one is carried through several.
+LARGE = 2048
+
+
+class Known(NamedTuple):
+    """A value (held here, so that its id stays its own), its number if it is large, and its size in bytes then."""
+
+    value: Any
+    number: int | None
+    size: int
+
+
+class Written(NamedTuple):
+    """A state as it is to be stored, the values to store beside it, and the numbers of those it needs no more."""
+
+    state: str
+    kept: Sequence[tuple[int, str]]
+    forgotten: Sequence[int]
+    known: Mapping[int, Known]
+
+    @property
+    def size(self) -> int:
+        """All that the state carries, in bytes."""
+        return len(self.state) + sum(one.size for one in self.known.values())
+
+
+class Keeper:
+    """Knows which values of one held run are stored, as of the last entry that was `accepted`."""
+
+    def __init__(self, kept: Mapping[int, Any]) -> None:
+        self._known: Mapping[int, Known] = {
+            id(value): Known(value, number, len(encode(value))) for number, value in kept.items()
+        }
+        self.numbers = [*kept]  # of all values that are stored
+        self._last = max(kept, default=0)
+
+    def write(self, state: dsl.State) -> Written:
+        """The state and what goes with it; nothing has changed until that is accepted."""
+        if not self.numbers:  # asking about each value costs a tenth of a small step
+            text = encode(state.dump())
+            if len(text) <= 2 * LARGE:
+                return Written(text, (), (), {})
+        return self._write_apart(state)
+
+    def _write_apart(self, state: dsl.State) -> Written:
+        known: dict[int, Known] = {}
+        new: list[tuple[int, str]] = []
+
+        def keep(value: Any) -> int | None:
+            if not isinstance(value, dict | list | str):
+                return None
+            one = self._known.get(id(value))
+            if one is None and _is_large(value):
+                text = encode(value)
+                new.append((self._last + len(new) + 1, text))
+                one = Known(value, new[-1][0], len(text))
+            one = known[id(value)] = one or Known(value, None, 0)
+            return one.number
+
+        text = encode(state.dump(keep))
+        needed = {one.number for one in known.values()}
+        return Written(text, new, [number for number in self.numbers if number not in needed], known)
+
+    def accept(self, written: Written) -> None:
+        """It is part of an entry now."""
+        self._known = written.known
+        if written.kept or written.forgotten:
+            self.numbers = [one.number for one in written.known.values() if one.number is not None]
+            self._last += len(written.kept)
+
+
+def _is_large(value: Any) -> bool:
+    """Whether its JSON has more than about LARGE characters; looks at no more of it than it takes to tell."""
+    left, open_ = LARGE, [value]
+    while open_:
+        one = open_.pop()
+        left -= 4
+        if isinstance(one, str):
+            left -= len(one) if one.isascii() else 6 * len(one)  # as it is escaped
+        elif isinstance(one, dict):
+            left -= 4 * len(one) + sum(map(len, one))
+            open_ += one.values() if left > 0 else ()
+        elif isinstance(one, list):
+            open_ += one if 4 * len(one) < left else one[: left + 1]
+        if left < 0:
+            return True
+    return False
