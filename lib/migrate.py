@@ -19,6 +19,7 @@ from lib.store.tool import admit_writer, why_not_admitted
 
 SQL = Path(__file__).parent.parent / "sql"
 _LOCK = 7_245_388_012  # any fixed number: it only has to be the same in every release
+_TRIES = 5
 _BOOTSTRAP: LiteralString = """
 create schema if not exists ratchet;
 create table if not exists ratchet.migrations (
@@ -63,12 +64,17 @@ async def migrate(url: str, write_url: str = "") -> list[str]:
     `write_url` is the database tool's write login: where it is one of this database, it may commit steps.
     Raises Unavailable, with nothing changed, if a table stays locked for five seconds.
     """
-    try:
-        return await _migrate(url, write_url)
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as exc:
-        raise Unavailable(
-            "Another transaction holds a table that has to change: nothing was changed. End it, or try again."
-        ) from exc
+    tries = _TRIES
+    while True:
+        tries -= 1
+        try:
+            return await _migrate(url, write_url)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as exc:
+            # A sweep takes its locks in another order than several files one after the other: the next try may pass it.
+            if not tries or isinstance(exc, psycopg.errors.LockNotAvailable):
+                raise Unavailable(
+                    "Another transaction holds a table that has to change: nothing was changed. End it, or try again."
+                ) from exc
 
 
 async def _migrate(url: str, write_url: str) -> list[str]:

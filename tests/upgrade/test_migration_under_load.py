@@ -87,6 +87,25 @@ async def test_a_table_that_stays_locked_ends_the_migration_and_holds_nobody_up_
     assert await sql("select 1 from ratchet.migrations where name = '9999_notes'") == []
 
 
+async def test_a_migration_that_a_deadlock_has_ended_is_tried_again(
+    database: str, direct_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file = tmp_path / "9999_notes.sql"
+    file.write_text(
+        "alter table ratchet.runs add column note text;\nalter table ratchet.subscriptions add column note text;\n"
+    )
+    files = [*migrate.table_files(), file]
+    monkeypatch.setattr(migrate, "table_files", lambda: files)
+    async with await psycopg.AsyncConnection.connect(direct_url) as commit:
+        await commit.execute("lock table ratchet.subscriptions in row exclusive mode")
+        migration = asyncio.create_task(migrate.migrate(database))
+        while not await sql("select 1 from pg_locks where not granted and mode = 'AccessExclusiveLock'"):
+            assert not migration.done()
+        await commit.execute("lock table ratchet.runs in row exclusive mode")  # the migration has waited longer
+        await commit.rollback()
+        assert await migration == ["9999_notes"]
+
+
 @pytest.mark.parametrize(
     ("statement", "harm"),
     [
