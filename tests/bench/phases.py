@@ -22,6 +22,7 @@ PHASES = (
     ("lib/engine/hold.py", "", "a run's turn: what came, what to commit, what to start"),
     ("lib/engine/mail.py", "", "a run's turn: what came, what to commit, what to start"),
     ("lib/engine/arrivals.py", "", "a run's turn: what came, what to commit, what to start"),
+    ("lib/engine/keeper.py", "", "state as plain data"),
     ("lib/engine/effects.py", "", "around the call: context, time limit, outcome"),
     ("lib/engine/admission.py", "", "around the call: context, time limit, outcome"),
     ("lib/calls/", "", "the call: parameters checked, function run, result as JSON values"),
