@@ -1,4 +1,4 @@
-"""What a run that does not end looks like, for whoever has to find out why: its failure may not come again."""
+"""What a run that broke a promise looks like, for whoever has to find out why: it may not happen again."""
 
 from collections.abc import Sequence
 from typing import Any, LiteralString
@@ -11,6 +11,7 @@ _QUESTIONS: dict[str, LiteralString] = {
     "run": "select jsonb_strip_nulls(to_jsonb(r)) from ratchet.runs r where r.id = %s",
     "child": "select jsonb_build_object('id', r.id, 'status', r.status, 'effect', r.parent_effect)"
     " from ratchet.runs r where r.parent_id = %s",
+    "error": "select p.error from ratchet.run_payloads p where p.run_id = %s and p.error is not null",
     "state": "select s.state from ratchet.run_states s where s.run_id = %s",
     "listens": "select to_jsonb(s) from ratchet.subscriptions s where s.run_id = %s",
     "mail": "select jsonb_strip_nulls(to_jsonb(i)) from ratchet.inbox i where i.run_id = %s limit 3",

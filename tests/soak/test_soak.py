@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lib.dev.postgres import Server
-from tests.soak import broken, wave
+from tests.soak import broken, documents, wave
 from tests.soak.crash_points import POINTS
 from tests.soak.invariants import Violation
 from tests.soak.plan import Plan
@@ -65,5 +65,13 @@ async def test_runs_that_do_not_end_are_told_as_they_stand(own_server: Server, m
         await run_wave(own_server, Plan(seed=5, seconds=2, faults=()))
     told = str(violation.value)
     assert f'run {{"id": "{violation.value.runs[0]}"' in told
-    assert "commit [1, " in told
+    assert "commit [" in told
     assert '"waits for": "ClientRead"' in told
+
+
+async def test_runs_that_fail_are_told_with_their_error(own_server: Server, monkeypatch: pytest.MonkeyPatch):
+    failing = {"raise": {"error": {"type": "https://soak.example/failed", "status": 418}}}
+    monkeypatch.setattr(wave, "_outside", lambda: documents.document("soak-outside", [{"fail": failing}]))
+    with pytest.raises(Violation, match="no run has failed") as violation:
+        await run_wave(own_server, Plan(seed=5, seconds=2, faults=("events",)))
+    assert 'error {"type":"https://soak.example/failed"' in str(violation.value)

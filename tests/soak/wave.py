@@ -301,7 +301,10 @@ class Wave:
 
     async def _reckon(self) -> None:
         async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as conn:
-            await invariants.check(conn, {**ALWAYS, **invariants.AT_THE_END})
+            try:
+                await invariants.check(conn, {**ALWAYS, **invariants.AT_THE_END})
+            except invariants.Violation as broken:
+                raise invariants.Violation(broken.promise, broken.runs, await describe(conn, broken.runs)) from None
             await invariants.check_results(conn, self.expected)
             await self._check_cancelled(conn)
             repeated = await invariants.check_world(conn, read_world(str(self._world)))
