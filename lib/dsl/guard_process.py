@@ -19,7 +19,7 @@ from lib.dsl import guard_helper
 from lib.dsl.guard_helper import HEADER, NO_VALUES
 
 MEMORY_BYTES = 256 * 1024 * 1024
-# Until a helper has started, or answered: one that works as long as it may would have needed a twentieth of a core.
+# Until a helper has started, or answered: whoever takes longer to use up its CPU time has had a small part of a core.
 PATIENCE_SECONDS = 5.0
 LAST_LOOK_SECONDS = 0.05  # who was frozen meanwhile finds the answer there, though its time is over
 REAPER = "guard reaper"

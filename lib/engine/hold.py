@@ -51,13 +51,7 @@ def faulted_event(fault: dsl.Fault) -> str:
     return encode({"type": "io.serverlessworkflow.workflow.faulted.v1", "data": {"error": data}})
 
 
-def failure_entry(
-    run_id: UUID,
-    base: int,
-    fault: dsl.Fault,
-    events: list[str],
-    steps: list[StepRow],
-) -> Entry:
+def failure_entry(run_id: UUID, base: int, fault: dsl.Fault, events: list[str], steps: list[StepRow]) -> Entry:
     """The end of a run that faulted."""
     problem = fault.to_json()
     return Entry(

@@ -44,8 +44,12 @@ class Keeper:
         self._known: Mapping[int, Known] = {
             id(value): Known(value, number, len(encode(value))) for number, value in kept.items()
         }
-        self.numbers = [*kept]  # of all values that are stored
         self._last = max(kept, default=0)
+
+    @property
+    def numbers(self) -> list[int]:
+        """Those of all values that are stored."""
+        return [one.number for one in self._known.values() if one.number is not None]
 
     def write(self, state: dsl.State) -> Written:
         """The state and what goes with it; nothing has changed until that is accepted."""
@@ -77,9 +81,7 @@ class Keeper:
     def accept(self, written: Written) -> None:
         """It is part of an entry now."""
         self._known = written.known
-        if written.kept or written.forgotten:
-            self.numbers = [one.number for one in written.known.values() if one.number is not None]
-            self._last += len(written.kept)
+        self._last += len(written.kept)
 
 
 def _is_large(value: Any) -> bool:

@@ -90,9 +90,9 @@ async def test_who_claims_the_run_next_has_every_value_as_it_was(start, dying):
 
 
 async def test_a_value_that_nothing_holds_any_more_is_forgotten(start, dying):
-    grow = {"grow": call("http://x/", input={"from": "${ [., .] }"}, output={"as": "${ $input }"})}
-    names = [{f"{next(iter(grow))}{number}": grow["grow"]} for number in range(4)]
-    run_id = await start(document([*names, {"pause": {"wait": {"hours": 1}}}]), ["x" * 3000])
+    grow = call("http://x/", input={"from": "${ [., .] }"}, output={"as": "${ $input }"})
+    tasks = [{f"grow{number}": grow} for number in range(4)]
+    run_id = await start(document([*tasks, {"pause": {"wait": {"hours": 1}}}]), ["x" * 3000])
     await sweep_all(Reactor(), None)
     assert (await store.get_run(run_id)).status == "waiting"
     # the run's input, which `$workflow.input` still gives, and what it has become
@@ -165,9 +165,8 @@ def test_large_is_about_as_large_as_its_json():
         if kind < 3:
             return (dice.randrange(10**6), "x" * dice.randrange(40), None)[kind]
         size = dice.randrange(12)
-        return (
-            [value(depth - 1) for _ in range(size)] if kind == 3 else {f"k{n}": value(depth - 1) for n in range(size)}
-        )
+        values = [value(depth - 1) for _ in range(size)]
+        return values if kind == 3 else {f"k{number}": one for number, one in enumerate(values)}
 
     for _ in range(3000):
         one = value(4)
