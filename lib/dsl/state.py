@@ -36,9 +36,13 @@ type Frame = dict[str, Any]
 # Grows when the form of a written state changes; whoever changes it reads the older ones, too. A state all of whose
 # values stand in it is still written as the first: so the release before reads it.
 FORMAT = 2
+# The release after this one may write the third: what lasts and what moves stand apart, and times count from the beginning.
+NEWEST_READ = 3
 # The members that hold values of the workflow; everything else is ours and small.
 VALUES = ("context", "raw", "input", "output", "items", "processed", "result")
 LISTS = ("outputs", "queue", "heard")
+# What many frames have: the third form leaves it out.
+USUAL = {"parent": None, "visit": 1}
 # In these a task's frame differs most from that of the task before, and a loop's from that of the iteration before.
 MOVING = ("task", "started", "id", "at")
 
@@ -70,7 +74,7 @@ class State(NamedTuple):
         """
         values = _Values(keep)
         input = values.put(self.input)
-        frames = [_pack(frame, values.put) for frame in self.frames.values()]
+        frames = [_write_frame(frame, values.put) for frame in self.frames.values()]
         context = values.put(self.context)
         kept = {"kept": values.kept, "format": FORMAT} if values.kept else {"format": 1}
         return {
@@ -94,23 +98,29 @@ class State(NamedTuple):
 
         `kept` are the values that have a number.
         """
-        if dumped["format"] > FORMAT:
-            raise ValueError(f"this state has format {dumped['format']}, not {FORMAT}")
-        values = [*dumped["values"]]
-        for place, number in dumped.get("kept", ()):
+        base = dumped.get("base", dumped)
+        if base["format"] > NEWEST_READ:
+            raise ValueError(f"this state has format {base['format']}, not {NEWEST_READ}")
+        parts, frames, zero = [base], base["frames"], 0
+        if base is not dumped:  # else this release wrote it
+            parts, zero = [base, dumped], base["started"]
+            frames = [still | moving for still, moving in zip(frames, dumped["moving"], strict=True)]
+        values = [value for part in parts for value in part["values"]]
+        for place, number in [pair for part in parts for pair in part.get("kept", ())]:
             values[place] = kept[number]
         get = values.__getitem__
+        read = [_read_frame(frame, get, zero) for frame in frames]
         return cls(
             run_id=dumped["run_id"],
-            started=dumped["started"],
-            input=get(dumped["input"]),
-            context=get(dumped["context"]),
-            frames={frame["id"]: _pack(frame, get) for frame in sorted(dumped["frames"], key=itemgetter("id"))},
-            visits=dumped["visits"],
-            ready=tuple(dumped["ready"]),
+            started=base["started"],
+            input=get(base["input"]),
+            context=get(base["context"]) if "context" in base else None,
+            frames={frame["id"]: frame for frame in sorted(read, key=itemgetter("id"))},
+            visits=dumped.get("visits", {}),
+            ready=tuple(dumped.get("ready", ())),
             next_id=dumped["next_id"],
-            pure=dumped["pure"],
-            outcome=dumped["outcome"],
+            pure=dumped.get("pure", 0),
+            outcome=dumped.get("outcome"),
         )
 
 
@@ -138,19 +148,31 @@ class _Values:
         return place
 
 
-def _pack(frame: Frame, convert: Any) -> Frame:
-    """The frame with each of its values replaced by its place in the list of values, or back."""
+def _write_frame(frame: Frame, put: Callable[[Any], int]) -> Frame:
     packed = frame.copy()
-    for member in VALUES:
-        if member in packed:
-            packed[member] = convert(packed[member])
-    if "next" in packed:
-        child, value = packed["next"]
-        packed["next"] = [child, convert(value)]
-    for member in LISTS:
-        if member in packed:
-            packed[member] = [convert(value) for value in packed[member]]
+    _convert(packed, put)
     for member in MOVING:
         if member in packed:
             packed[member] = packed.pop(member)
     return packed
+
+
+def _read_frame(packed: Frame, get: Callable[[int], Any], zero: int) -> Frame:
+    frame = {**USUAL, **packed}
+    frame.setdefault("raw", packed.get("input"))
+    _convert(frame, get)
+    frame["started"] = frame.get("started", 0) + zero
+    return frame
+
+
+def _convert(frame: Frame, convert: Callable[[Any], Any]) -> None:
+    """Replace each of the frame's values by its place in the list of values, or back."""
+    for member in VALUES:
+        if member in frame:
+            frame[member] = convert(frame[member])
+    if "next" in frame:
+        child, value = frame["next"]
+        frame["next"] = [child, convert(value)]
+    for member in LISTS:
+        if member in frame:
+            frame[member] = [convert(value) for value in frame[member]]

@@ -75,11 +75,12 @@ def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     batch: list[Entry] = []
     size = 0
     for entry in entries:
-        if batch and size + _size(entry) > MAX_BATCH_CHARACTERS:
+        more = _size(entry)
+        if batch and size + more > MAX_BATCH_CHARACTERS:
             yield batch
             batch, size = [], 0
         batch.append(entry)
-        size += _size(entry)
+        size += more
     if batch:
         yield batch
 
@@ -90,8 +91,11 @@ def _size(entry: Entry) -> int:
     return steps + kept + len(entry.state or "") + len(entry.result or "") + sum(map(len, entry.events))
 
 
-async def _commit(lease: UUID, entries: list[Entry], give_up_at: float) -> list[Answer]:
-    """An entry whose answer was lost is sent again and never done twice."""
+async def _commit(lease: UUID, entries: list[Entry], give_up_at: float, *, refusals: int = 2) -> list[Answer]:
+    """An entry whose answer was lost is sent again and never done twice.
+
+    One that is refused, too: a migration may have moved the schema just then.
+    """
     pause = 0.1
     while True:
         sent = time.monotonic()
@@ -104,14 +108,16 @@ async def _commit(lease: UUID, entries: list[Entry], give_up_at: float) -> list[
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
         except Exception as exc:
-            return await _commit_apart(lease, entries, exc, give_up_at)
+            return await _commit_apart(lease, entries, exc, give_up_at, refusals - 1)
         else:
             return [Answer(verdict, sent + (verdict.lease_left or 0.0)) for verdict in verdicts]
 
 
-async def _commit_apart(lease: UUID, entries: list[Entry], exc: Exception, give_up_at: float) -> list[Answer]:
+async def _commit_apart(
+    lease: UUID, entries: list[Entry], exc: Exception, give_up_at: float, refusals: int
+) -> list[Answer]:
     """The database refused the batch: let only the run that it refuses suffer (its claims will be counted)."""
-    if len(entries) == 1:
+    if not refusals:
         log("engine.entry_refused", run_id=entries[0].run_id, error=repr(exc))
         return []
-    return [answer for entry in entries for answer in await _commit(lease, [entry], give_up_at)]
+    return [answer for entry in entries for answer in await _commit(lease, [entry], give_up_at, refusals=refusals)]

@@ -72,8 +72,8 @@ def test_the_order_of_members_does_not_matter_to_the_store():
 
 
 def test_a_state_of_another_format_is_refused():
-    with pytest.raises(ValueError, match="format 3"):
-        State.load({**Play(fork_of_calls(1)).state.dump(), "format": 3})
+    with pytest.raises(ValueError, match="format 4"):
+        State.load({**Play(fork_of_calls(1)).state.dump(), "format": 4})
 
 
 def written(run):
