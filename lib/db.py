@@ -50,9 +50,14 @@ async def fetch[Row](query: LiteralString, params: Parameters, row: type[Row]) -
     Our own SQLSTATEs become their errors.
     """
     async with connection() as conn:
-        factory = args_row(row) if issubclass(row, tuple) else class_row(row)
-        cursor = await conn.cursor(row_factory=factory).execute(query, params)
-        return await cursor.fetchall()
+        return await fetch_on(conn, query, params, row)
+
+
+async def fetch_on[Row](conn: Connection, query: LiteralString, params: Parameters, row: type[Row]) -> list[Row]:
+    """The same on a connection of the caller's."""
+    factory = args_row(row) if issubclass(row, tuple) else class_row(row)
+    cursor = await conn.cursor(row_factory=factory).execute(query, params)
+    return await cursor.fetchall()
 
 
 async def fetch_one[Row](query: LiteralString, params: Parameters, row: type[Row]) -> Row:
@@ -81,6 +86,14 @@ async def connection() -> AsyncIterator[Connection]:
     finally:
         if (spent := _spent.get()) is not None:
             spent[0] += (time.perf_counter() - begin) * 1000
+
+
+@asynccontextmanager
+async def snapshot() -> AsyncIterator[Connection]:
+    """A connection whose statements all see the database as the first of them found it."""
+    async with connection() as conn, conn.transaction():
+        await conn.execute("set transaction isolation level repeatable read, read only")
+        yield conn
 
 
 def _is_away(exc: psycopg.Error) -> bool:

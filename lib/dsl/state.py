@@ -33,18 +33,16 @@ from typing import Any, NamedTuple, Self
 
 type Frame = dict[str, Any]
 
-# Grows when the form of a written state changes; whoever changes it reads the older ones, too. A state all of whose
-# values stand in it is still written as the first: so the release before reads it.
-FORMAT = 2
-# The release after this one may write the third: what lasts and what moves stand apart, and times count from the beginning.
-NEWEST_READ = 3
+# Grows when the form of a written state changes; whoever changes it reads the older ones, too.
+# 1 and 2 are one object with all members and absolute times, as releases before wrote it.
+FORMAT = 3
 # The members that hold values of the workflow; everything else is ours and small.
 VALUES = ("context", "raw", "input", "output", "items", "processed", "result")
 LISTS = ("outputs", "queue", "heard")
-# What many frames have: the third form leaves it out.
+# What many frames have: not written, nor when a frame was entered with the run, nor a `raw` that is its `input`.
 USUAL = {"parent": None, "visit": 1}
-# In these a task's frame differs most from that of the task before, and a loop's from that of the iteration before.
-MOVING = ("task", "started", "id", "at")
+# In these a task's frame differs from that of the task before, and a loop's from that of the iteration before.
+MOVING = ("visit", "task", "deadline", "wake", "started", "id", "at")
 
 
 class State(NamedTuple):
@@ -69,27 +67,26 @@ class State(NamedTuple):
 
         Of a value that `keep` gives a number, only that is written: whoever loads the state has to have the value.
 
-        What a step changes stands together, before what it leaves as it is: Postgres does not log the beginning and
-        the end of a row that an update leaves alone, and the beginning only while the length stays the same.
+        `base` is what usually stays from step to step; it need not be written again while it does. In the rest, what a
+        step changes comes last: Postgres does not log the beginning of a row that an update leaves alone, while the
+        length stays the same.
         """
         values = _Values(keep)
-        input = values.put(self.input)
-        frames = [_write_frame(frame, values.put) for frame in self.frames.values()]
-        context = values.put(self.context)
-        kept = {"kept": values.kept, "format": FORMAT} if values.kept else {"format": 1}
+        base: dict[str, Any] = {"format": FORMAT, "started": self.started, "input": values.put(self.input)}
+        if self.context is not None:
+            base["context"] = values.put(self.context)
+        *outer, last = self.frames.values() or ({},)
+        frames = [_write_frame(frame, values.put, self.started) for frame in outer]
+        lasting = values.take()
+        frames += [_write_frame(last, values.put, self.started)] if last else []
+        seldom = {"visits": self.visits, "pure": self.pure, "ready": self.ready, "outcome": self.outcome}
         return {
-            "frames": frames,
-            "visits": self.visits,
-            "next_id": self.next_id,
-            "values": values.written[::-1],
-            "pure": self.pure,
-            "ready": self.ready,
-            "outcome": self.outcome,
-            "context": context,
-            "input": input,
-            "started": self.started,
+            "base": base | {"frames": [still for still, _ in frames], **lasting},
             "run_id": self.run_id,
-            **kept,
+            **{member: value for member, value in seldom.items() if value},
+            "moving": [moving for _, moving in frames],
+            "next_id": self.next_id,
+            **values.take(),
         }
 
     @classmethod
@@ -99,10 +96,10 @@ class State(NamedTuple):
         `kept` are the values that have a number.
         """
         base = dumped.get("base", dumped)
-        if base["format"] > NEWEST_READ:
-            raise ValueError(f"this state has format {base['format']}, not {NEWEST_READ}")
+        if base["format"] > FORMAT:
+            raise ValueError(f"this state has format {base['format']}, not {FORMAT}")
         parts, frames, zero = [base], base["frames"], 0
-        if base is not dumped:  # else this release wrote it
+        if base is not dumped:  # else the releases before wrote it
             parts, zero = [base, dumped], base["started"]
             frames = [still | moving for still, moving in zip(frames, dumped["moving"], strict=True)]
         values = [value for part in parts for value in part["values"]]
@@ -125,36 +122,49 @@ class State(NamedTuple):
 
 
 class _Values:
-    """The written values, each list or object only once, however many members hold it; places count from the end.
-
-    `kept` are the places of those that are written elsewhere, each with its number.
-    """
+    """The written values, each list or object only once, however many members hold it."""
 
     def __init__(self, keep: Callable[[Any], int | None]) -> None:
-        self.written: list[Any] = []
-        self.kept: list[tuple[int, int]] = []
         self._keep = keep
         self._places: dict[int, int] = {}
+        self._new: list[Any] = []
+        self._kept: list[tuple[int, int]] = []
 
     def put(self, value: Any) -> int:
         # the state being dumped keeps every value alive, so an id() cannot be taken over meanwhile
         place = self._places.get(id(value))
         if place is None:
             number = self._keep(value)
-            self.written.append(value if number is None else None)
-            place = self._places[id(value)] = -len(self.written)
+            self._new.append(value if number is None else None)
+            place = self._places[id(value)] = len(self._places)
             if number is not None:
-                self.kept.append((place, number))
+                self._kept.append((place, number))
         return place
 
+    def take(self) -> dict[str, Any]:
+        """Those put since the last time; `kept` are the places of those written elsewhere, each with its number."""
+        written: dict[str, Any] = {"values": self._new}
+        if self._kept:
+            written["kept"] = self._kept
+        self._new, self._kept = [], []
+        return written
 
-def _write_frame(frame: Frame, put: Callable[[Any], int]) -> Frame:
-    packed = frame.copy()
-    _convert(packed, put)
-    for member in MOVING:
-        if member in packed:
-            packed[member] = packed.pop(member)
-    return packed
+
+def _write_frame(frame: Frame, put: Callable[[Any], int], zero: int) -> tuple[Frame, Frame]:
+    """What stays of it from task to task, and what moves."""
+    still = frame.copy()
+    moving = {member: still.pop(member) for member in MOVING if member in still}
+    _convert(still, put)
+    if still["raw"] == still.get("input"):
+        del still["raw"]
+    moving["started"] -= zero
+    if not moving["started"]:
+        del moving["started"]
+    if moving["visit"] == USUAL["visit"]:
+        del moving["visit"]
+    if still["parent"] is None:
+        del still["parent"]
+    return still, moving
 
 
 def _read_frame(packed: Frame, get: Callable[[int], Any], zero: int) -> Frame:

@@ -88,7 +88,8 @@ def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 def _size(entry: Entry) -> int:
     steps = sum(len(step.output or step.error or "") for step in entry.steps)
     kept = sum(len(value) for _, value in entry.kept)
-    return steps + kept + len(entry.state or "") + len(entry.result or "") + sum(map(len, entry.events))
+    state = len(entry.state or "") + len(entry.state_base or "")
+    return steps + kept + state + len(entry.result or "") + sum(map(len, entry.events))
 
 
 async def _commit(lease: UUID, entries: list[Entry], give_up_at: float, *, refusals: int = 2) -> list[Answer]:

@@ -22,7 +22,7 @@ from lib.engine.keeper import Keeper, Written
 from lib.engine.mail import Mailbox, answer_fault, check_sent, read_answers, read_events
 from lib.engine.session import Session
 from lib.log import log
-from lib.store import Claimed, Entry, StepRow
+from lib.store import Claimed, Entry, StepRow, write_event
 from lib.store.values import encode
 
 # Five functions died with this run in their hands and nothing was committed: the sixth would, too.
@@ -30,7 +30,7 @@ CLAIMS_WITHOUT_PROGRESS = 5
 # A state is written at every commit of its run; past this it would slow its neighbours down.
 LARGEST_STATE_BYTES = 16 * 1024 * 1024
 
-_SUSPENDED = encode({"type": "io.serverlessworkflow.workflow.suspended.v1", "data": {}})
+_SUSPENDED = write_event("io.serverlessworkflow.workflow.suspended.v1", {})
 
 
 @dataclass
@@ -48,7 +48,7 @@ def faulted_event(fault: dsl.Fault) -> str:
     """The last event of a run whose machine did not get to say that it faulted."""
     problem = fault.to_json()
     data = {key: problem[key] for key in ("type", "status", "title") if key in problem}
-    return encode({"type": "io.serverlessworkflow.workflow.faulted.v1", "data": {"error": data}})
+    return write_event("io.serverlessworkflow.workflow.faulted.v1", {"error": data})
 
 
 def failure_entry(run_id: UUID, base: int, fault: dsl.Fault, events: list[str], steps: list[StepRow]) -> Entry:
@@ -153,7 +153,7 @@ class Hold:
         arrived, before = [*answers, *self._arrivals.take()], self.state
         transition = self._next_transition([*read_events(mail), *(one.arrival for one in arrived)], now)
         check_sent(transition)
-        events = [encode({"type": event.type, "data": event.data}) for event in transition.events]
+        events = [write_event(event.type, event.data) for event in transition.events]
         # Nothing fails from here on: results count together with the state they led to, or not at all.
         self.state = transition.state
         self.wakes_at = dsl.wake_at(transition.state)
@@ -260,13 +260,13 @@ class Hold:
         events = [*self._events, *untold]
         entry = failure_entry(self.run_id, self.base, fault, events, self._steps)
         if self.state:
-            entry = self._add_state(entry, self.keeper.write(self.state))
-        return Turn(entry._replace(mail=self.mailbox.close(None)))
+            entry = self._add_state(entry, self.keeper.write(self.state, whole=not events))
+        return Turn(entry._replace(began=self.claimed.created_at, mail=self.mailbox.close(None)))
 
     def _entry(self, *, status: str, save: bool = False, **more: Any) -> Entry:
         """What was done since the last entry."""
         save = status != "completed" and (save or bool(self._events))
-        written = self.keeper.write(self.state) if self.state and save else None
+        written = self.keeper.write(self.state, whole=not self._events) if self.state and save else None
         if written and written.size > LARGEST_STATE_BYTES:
             raise faults.runtime(
                 f"The run's data has grown to {written.size} bytes; the limit is {LARGEST_STATE_BYTES}."
@@ -278,6 +278,7 @@ class Hold:
             status,
             forgotten=self.keeper.numbers if status == "completed" else (),
             steps=self._steps,
+            began=self.claimed.created_at,
             grants_used=self._grants_used,
             mail=self.mailbox.close(self.state if status != "completed" else None),
             **more,
@@ -287,4 +288,10 @@ class Hold:
 
     def _add_state(self, entry: Entry, written: Written) -> Entry:
         self.keeper.accept(written)
-        return entry._replace(state=written.state, kept=written.kept, forgotten=written.forgotten)
+        return entry._replace(
+            state=written.state,
+            state_base=written.base,
+            based=written.is_based,
+            kept=written.kept,
+            forgotten=written.forgotten,
+        )

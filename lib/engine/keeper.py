@@ -5,6 +5,7 @@ be most of what such a commit costs.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import is_
 from typing import Any, NamedTuple
 
 from lib import dsl
@@ -13,6 +14,8 @@ from lib.store.values import encode
 # About as many characters of JSON. Writing and deleting a row costs some 230 bytes of log: a value this large may do so
 # at every step, the usual one is carried through several.
 LARGE = 2048
+
+NO_BASE: tuple[str, Sequence[Any]] = ("", ())
 
 
 class Known(NamedTuple):
@@ -24,17 +27,27 @@ class Known(NamedTuple):
 
 
 class Written(NamedTuple):
-    """A state as it is to be stored, the values to store beside it, and the numbers of those it needs no more."""
+    """A state as it is to be stored, the values to store beside it, and the numbers of those it needs no more.
+
+    `base` is None if it is stored already; `parts` are what it consists of.
+    """
 
     state: str
+    base: str | None
+    parts: tuple[str, Sequence[Any]]
     kept: Sequence[tuple[int, str]]
     forgotten: Sequence[int]
     known: Mapping[int, Known]
 
     @property
+    def is_based(self) -> bool:
+        """Whether a base belongs to it."""
+        return self.parts is not NO_BASE
+
+    @property
     def size(self) -> int:
-        """All that the state carries, in bytes."""
-        return len(self.state) + sum(one.size for one in self.known.values())
+        """All that is written of the state, and what it carries beside that, in bytes."""
+        return len(self.state) + len(self.base or "") + sum(one.size for one in self.known.values())
 
 
 class Keeper:
@@ -45,21 +58,25 @@ class Keeper:
             id(value): Known(value, number, len(encode(value))) for number, value in kept.items()
         }
         self._last = max(kept, default=0)
+        self._parts = NO_BASE
 
     @property
     def numbers(self) -> list[int]:
         """Those of all values that are stored."""
         return [one.number for one in self._known.values() if one.number is not None]
 
-    def write(self, state: dsl.State) -> Written:
-        """The state and what goes with it; nothing has changed until that is accepted."""
-        if not self.numbers:  # asking about each value costs a tenth of a small step
-            text = encode(state.dump())
-            if len(text) <= 2 * LARGE:
-                return Written(text, (), (), {})
-        return self._write_apart(state)
+    def write(self, state: dsl.State, *, whole: bool = False) -> Written:
+        """The state and what goes with it; nothing has changed until that is accepted.
 
-    def _write_apart(self, state: dsl.State) -> Written:
+        `whole`: its base is to stand in it. So whoever still holds an older state finds no base for it, and lets go.
+        """
+        if not self.numbers:  # asking about each value costs a tenth of a small step
+            text, base, parts = self._encode(state.dump(), whole=whole)
+            if len(text) + len(base or "") <= 2 * LARGE:
+                return Written(text, base, parts, (), (), {})
+        return self._write_apart(state, whole=whole)
+
+    def _write_apart(self, state: dsl.State, *, whole: bool) -> Written:
         known: dict[int, Known] = {}
         new: list[tuple[int, str]] = []
 
@@ -74,14 +91,33 @@ class Keeper:
             one = known[id(value)] = one or Known(value, None, 0)
             return one.number
 
-        text = encode(state.dump(keep))
+        text, base, parts = self._encode(state.dump(keep), whole=whole)
         needed = {one.number for one in known.values()}
-        return Written(text, new, [number for number in self.numbers if number not in needed], known)
+        forgotten = [number for number in self.numbers if number not in needed]
+        return Written(text, base, parts, new, forgotten, known)
+
+    def _encode(self, dumped: dict[str, Any], *, whole: bool) -> tuple[str, str | None, tuple[str, Sequence[Any]]]:
+        """The state but its base, the base if it is another, and its parts; the run's id stands in its row."""
+        if whole:
+            return encode(dumped), None, NO_BASE
+        base = dumped.pop("base")
+        del dumped["run_id"]
+        values = base.pop("values")
+        ours = encode(base)
+        is_stored = ours == self._parts[0] and _are_the_same(values, self._parts[1])
+        text = None if is_stored else f'{ours[:-1]},"values":{encode(values)}}}'
+        return encode(dumped), text, (ours, values)
 
     def accept(self, written: Written) -> None:
         """It is part of an entry now."""
         self._known = written.known
         self._last += len(written.kept)
+        self._parts = written.parts
+
+
+def _are_the_same(values: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether they are the very same: nothing is changed in place, but what is equal may be written differently."""
+    return len(values) == len(others) and all(map(is_, values, others))
 
 
 def _is_large(value: Any) -> bool:

@@ -3,7 +3,6 @@
 from lib.store.commits import (
     Claimed,
     Entry,
-    StepRow,
     Verdict,
     claim_runs,
     commit_batch,
@@ -11,7 +10,8 @@ from lib.store.commits import (
     shares_database,
 )
 from lib.store.events import Delivery, delete_old_events, deliver_events
-from lib.store.history import Change, Event, Step, list_events, list_steps, read_changes
+from lib.store.history import Change, list_events, list_steps, read_changes
+from lib.store.journal import Event, Step, StepRow, write_event
 from lib.store.mail import Child, Mail, read_inbox
 from lib.store.memories import (
     DIMENSIONS,
@@ -135,4 +135,5 @@ __all__ = [
     "spend_confirmation",
     "start_run",
     "suspend_run",
+    "write_event",
 ]

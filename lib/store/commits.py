@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
@@ -13,6 +13,7 @@ from psycopg.rows import class_row, scalar_row
 
 from lib import db
 from lib.config import settings
+from lib.store.journal import StepRow, is_long, write_parts
 from lib.store.mail import Mail, write_mail
 from lib.store.values import encode
 
@@ -46,26 +47,15 @@ class Claimed:
         return {int(number): value for number, value in (self.state or {}).get("stored", {}).items()}
 
 
-class StepRow(NamedTuple):
-    """A finished effect attempt; `output` and `error` are JSON text, one of them None."""
-
-    reference: str
-    visit: int
-    attempt: int
-    function: str
-    output: str | None
-    error: str | None
-    started_at: datetime
-    finished_at: datetime
-
-
 class Entry(NamedTuple):
     """What one run did since its last commit.
 
-    `base` is the seq it stood at, `events` JSON objects as text, `released` lets the lease go with `due_at` as its
-    next time, `state`/`result`/`error` are JSON text, and so are the values of `kept`, which the state names by their
-    numbers; `forgotten` are numbers of values that it needs no more. An entry of a run that listens, emits, or has a
-    parent or children carries `mail`, even if there is nothing in it.
+    `base` is the seq it stood at, `events` are written by `write_event`, `released` lets the lease go with `due_at` as
+    its next time, `state`/`result`/`error` are JSON text, and so are the values of `kept`, which the state names by
+    their numbers; `forgotten` are numbers of values that it needs no more. A state that is `based` needs another part,
+    `state_base` if that has changed, else the one that is stored. Whoever has `steps` says when the run `began`, that
+    is, was created. An entry of a run that listens, emits, or has a parent or children carries `mail`, even if there
+    is nothing in it.
     """
 
     run_id: UUID
@@ -75,10 +65,13 @@ class Entry(NamedTuple):
     released: bool = False
     due_at: datetime | None = None
     state: str | None = None
+    state_base: str | None = None
+    based: bool = False
     result: str | None = None
     error: str | None = None
     grants_used: int = 0
     steps: Sequence[StepRow] = ()
+    began: datetime = datetime.min.replace(tzinfo=UTC)
     kept: Sequence[tuple[int, str]] = ()
     forgotten: Sequence[int] = ()
     mail: Mail | None = None
@@ -183,19 +176,23 @@ def _write_entries(entries: Sequence[Entry]) -> str:
 
 
 def _write_entry(entry: Entry) -> dict[str, Any]:
+    # A commit without events has no seq of its own: who sends it twice would tell of its steps twice.
+    told = [step for step in entry.steps if entry.events and not is_long(step)]
     written: dict[str, Any] = {
         "run": str(entry.run_id),
         "base": entry.base,
         "count": len(entry.events),
-        "events": ",".join(entry.events),
+        "events": write_parts(entry.events, told, entry.began),
         "status": entry.status,
         "released": entry.released,
         "grants_used": entry.grants_used,
     }
-    if entry.steps:
-        written["steps"] = [_write_step(step) for step in entry.steps]
+    if apart := [_write_step(step) for step in entry.steps if step not in told]:
+        written["steps"] = apart
     if entry.state is not None:
-        written["state"] = entry.state
+        written |= {"state": entry.state, "based": entry.based}
+    if entry.state_base is not None:
+        written["state_base"] = entry.state_base
     if entry.kept:
         written["kept"] = [{"number": number, "value": value} for number, value in entry.kept]
     if entry.forgotten:
@@ -206,16 +203,8 @@ def _write_entry(entry: Entry) -> dict[str, Any]:
 
 
 def _write_step(step: StepRow) -> dict[str, Any]:
-    return {
-        "reference": step.reference,
-        "visit": step.visit,
-        "attempt": step.attempt,
-        "function": step.function,
-        "output": step.output,
-        "error": step.error,
-        "started_at": _write_time(step.started_at),
-        "finished_at": _write_time(step.finished_at),
-    }
+    times = {"started_at": _write_time(step.started_at), "finished_at": _write_time(step.finished_at)}
+    return step._asdict() | times
 
 
 def _write_time(moment: datetime | None) -> str | None:

@@ -4,57 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from lib import db
+from lib.store.journal import Event, Step, read_commits
 from lib.store.runs import Run
-from lib.store.values import rfc3339
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of a run's history."""
-
-    seq: int
-    type: str
-    data: dict[str, Any]
-    created_at: datetime
-
-    def to_json(self) -> dict[str, Any]:
-        """The contract's shape."""
-        return {"seq": self.seq, "type": self.type, "data": self.data, "created_at": rfc3339(self.created_at)}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One finished attempt of an effect."""
-
-    reference: str
-    visit: int
-    attempt: int
-    seq: int
-    function: str
-    status: str
-    output: Any
-    error: Any
-    started_at: datetime
-    finished_at: datetime
-
-    def to_json(self) -> dict[str, Any]:
-        """The contract's shape."""
-        return {
-            "reference": self.reference,
-            "visit": self.visit,
-            "attempt": self.attempt,
-            "seq": self.seq,
-            "function": self.function,
-            "status": self.status,
-            "output": self.output,
-            "error": self.error,
-            "started_at": rfc3339(self.started_at),
-            "finished_at": rfc3339(self.finished_at),
-        }
 
 
 @dataclass(frozen=True)
@@ -70,40 +25,54 @@ class _Changed(Run):
     commits: Any
 
 
-@dataclass(frozen=True)
-class _Commit:
+class _Row(NamedTuple):
     first_seq: int
     events: Any
     created_at: datetime
 
 
+# Unpacked here: Postgres cannot take a member out of JSON that holds a \u0000 anywhere.
+_JOURNAL: LiteralString = (
+    "select first_seq, events, created_at from ratchet.journal where run_id = %s and seq >= %s order by seq limit %s"
+)
+_STEPS_APART: LiteralString = (
+    "select reference, visit, attempt, seq, function, status, output, error, started_at, finished_at"
+    " from ratchet.steps_apart"
+    ' where run_id = %s and (seq, reference collate "C", visit, attempt) > (%s, %s, %s, %s)'
+    ' order by seq, reference collate "C", visit, attempt limit %s'  # as Python orders them
+)
+
+
 async def list_events(run_id: UUID, *, after: int, limit: int) -> list[Event]:
     """Up to `limit` events with a seq above `after`, oldest first; nothing for an unknown run."""
-    # Unpacked here: Postgres cannot take a member out of JSON that holds a \u0000 anywhere.
-    commits = await db.fetch(
-        "select first_seq, events, created_at from ratchet.history"
-        " where run_id = %s and seq > %s order by seq limit %s",
-        (run_id, after, limit),
-        _Commit,
-    )
-    events = (event for commit in commits for event in _unpack(commit.first_seq, commit.events, commit.created_at))
+    rows = await db.fetch(_JOURNAL, (run_id, after + 1, limit), _Row)
+    events = (event for row in rows for commit in read_commits(*row) for event in commit.events)
     return list(islice((event for event in events if event.seq > after), limit))
 
 
 async def list_steps(run_id: UUID, *, after: tuple[int, str, int, int] | None, limit: int) -> list[Step]:
     """Steps in the order of their commits; `after` is (seq, reference, visit, attempt) of the last one seen."""
-    seq, reference, visit, attempt = after or (0, "", 0, 0)
-    return await db.fetch(
-        "select reference, visit, attempt, seq, function, status, output, error, started_at, finished_at"
-        " from ratchet.steps where run_id = %s and (seq, reference, visit, attempt) > (%s, %s, %s, %s)"
-        " order by seq, reference, visit, attempt limit %s",
-        (run_id, seq, reference, visit, attempt, limit),
-        Step,
-    )
+    last = after or (0, "", 0, 0)
+    async with db.snapshot() as conn:
+        steps = await db.fetch_on(conn, _STEPS_APART, (run_id, *last, limit), Step)
+        enough = (
+            steps[-1].seq if len(steps) == limit else None
+        )  # of what the journal tells after this, nothing is wanted
+        seq, wanted = last[0], limit
+        while wanted > 0 and (enough is None or seq <= enough):
+            rows = await db.fetch_on(conn, _JOURNAL, (run_id, seq, limit), _Row)
+            commits = [commit for row in rows for commit in read_commits(*row)]
+            found = [step for commit in commits for step in commit.steps if _place(step) > last]
+            steps += found
+            wanted -= len(found)
+            if len(rows) < limit:
+                break
+            seq = max(event.seq for commit in commits for event in commit.events) + 1
+    return sorted(steps, key=_place)[:limit]
 
 
 async def read_changes(cursors: Mapping[UUID, int], *, limit_per_run: int) -> list[Change]:
-    """The watched runs that moved past their cursor, in one query; at most `limit_per_run` commits of each."""
+    """The watched runs that moved past their cursor, in one query; at most `limit_per_run` rows of each's journal."""
     rows = await db.fetch(
         "select (c.run).*, c.commits from ratchet.read_changes(%s, %s, %s) c",
         (list(cursors), list(cursors.values()), limit_per_run),
@@ -113,12 +82,10 @@ async def read_changes(cursors: Mapping[UUID, int], *, limit_per_run: int) -> li
 
 
 def _events_after(row: _Changed, after: int) -> Iterator[Event]:
-    for commit in row.commits or ():
-        for event in _unpack(commit["first"], commit["events"], datetime.fromisoformat(commit["at"])):
-            if event.seq > after:
-                yield event
+    for kept in row.commits or ():
+        for commit in read_commits(kept["first"], kept["events"], datetime.fromisoformat(kept["at"])):
+            yield from (event for event in commit.events if event.seq > after)
 
 
-def _unpack(first_seq: int, events: list[dict[str, Any]], created_at: datetime) -> Iterator[Event]:
-    for seq, event in enumerate(events, first_seq):
-        yield Event(seq, event["type"], event.get("data", {}), created_at)
+def _place(step: Step) -> tuple[int, str, int, int]:
+    return step.seq, step.reference, step.visit, step.attempt

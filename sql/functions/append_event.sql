@@ -1,8 +1,9 @@
--- Writes one event under the next seq of a run whose row the caller has locked and whose seq it stores.
+-- Writes one event under the next seq of a run whose row the caller has locked.
 create or replace function ratchet.append_event(p_run_id uuid, p_seq bigint, p_type text) returns void
 language sql as $$
-  insert into ratchet.history (run_id, seq, first_seq, events, created_at)
-  values (p_run_id, p_seq, p_seq,
-          json_build_array(json_build_object('type', 'io.serverlessworkflow.' || p_type || '.v1', 'data', json_build_object())),
-          ratchet.clock());
+  update ratchet.runs r
+  set unsealed = p_seq - r.sealed_seq,
+      recent = concat_ws(',', format('[%s,%s,["%s",{}]]', p_seq, (extract(epoch from ratchet.clock() - r.created_at) * 1000000)::bigint, p_type),
+                         nullif(r.recent, ''))
+  where r.id = p_run_id;
 $$;

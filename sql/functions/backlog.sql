@@ -5,9 +5,11 @@ declare
   v_now timestamptz := ratchet.clock();
 begin
   return query
-  select count(*), min(d.due_at) from (
+  select least(count(*), 10000), min(d.due_at)
+  from (values (0), (1)) as leased (nulls)
+  cross join lateral (
     select r.due_at from ratchet.runs r
-    where r.status in ('pending', 'running', 'waiting') and r.due_at <= v_now
+    where r.status in ('pending', 'running', 'waiting') and num_nulls(r.lease) = leased.nulls and r.due_at <= v_now
     order by r.due_at
     limit 10000
   ) d;

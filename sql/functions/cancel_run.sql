@@ -12,11 +12,10 @@ begin
   end if;
   update ratchet.runs
   set status = 'cancelled', lease = null, due_at = 'infinity', finished_at = ratchet.clock(),
-      seq = seq + 1, suspend_requested = false
+      suspend_requested = false, state_base = null, state = null
   where id = p_id;
-  delete from ratchet.run_states where run_id = p_id;
   delete from ratchet.kept_values where run_id = p_id;
-  perform ratchet.append_event(p_id, v_run.seq + 1, 'workflow.cancelled');
+  perform ratchet.append_event(p_id, v_run.sealed_seq + v_run.unsealed + 1, 'workflow.cancelled');
   perform ratchet.end_runs(array[p_id]);
   select * into v_details from ratchet.run_details where id = p_id;
   return v_details;

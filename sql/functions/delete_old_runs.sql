@@ -11,9 +11,8 @@ begin
     limit p_limit
     for update skip locked
   ) o;
-  delete from ratchet.steps where run_id = any (v_old);
-  delete from ratchet.history where run_id = any (v_old);
-  delete from ratchet.run_states where run_id = any (v_old);
+  delete from ratchet.steps_apart where run_id = any (v_old);
+  delete from ratchet.chapters where run_id = any (v_old);
   delete from ratchet.kept_values where run_id = any (v_old);
   delete from ratchet.run_payloads where run_id = any (v_old);
   delete from ratchet.runs where id = any (v_old);

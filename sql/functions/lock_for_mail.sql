@@ -28,7 +28,7 @@ begin
   return (
     select coalesce(json_agg(m), '[]') from json_array_elements(p_mail) m
     join json_to_recordset(p_entries) as e (run uuid, base bigint) on e.run = (m ->> 'run')::uuid
-    join ratchet.runs r on r.id = e.run and r.lease = p_lease and r.status = 'running' and r.seq = e.base
+    join ratchet.runs r on r.id = e.run and r.lease = p_lease and r.status = 'running' and r.sealed_seq + r.unsealed = e.base
   );
 end;
 $$;

@@ -12,9 +12,9 @@ begin
   else
     update ratchet.runs
     set status = case when started_at is null then 'pending' else 'running' end,
-        due_at = ratchet.clock(), seq = seq + 1, grants = grants + (mode = 'manual')::integer
+        due_at = ratchet.clock(), grants = grants + (mode = 'manual')::integer
     where id = p_id;
-    perform ratchet.append_event(p_id, v_run.seq + 1, 'workflow.resumed');
+    perform ratchet.append_event(p_id, v_run.sealed_seq + v_run.unsealed + 1, 'workflow.resumed');
   end if;
   select * into v_details from ratchet.run_details where id = p_id;
   return v_details;

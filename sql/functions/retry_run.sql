@@ -9,11 +9,11 @@ begin
     perform ratchet.refuse_transition(v_run.status, 'retried');
   end if;
   update ratchet.runs
-  set status = 'running', due_at = ratchet.clock(), finished_at = null, claims = 0, grants = 0, seq = seq + 1
+  set status = 'running', due_at = ratchet.clock(), finished_at = null, claims = 0, grants = 0
   where id = p_id;
   update ratchet.run_payloads set result = null, error = null where run_id = p_id;
   -- the machine tells that it resumes, when it does
-  perform ratchet.append_event(p_id, v_run.seq + 1, 'workflow.status-changed');
+  perform ratchet.append_event(p_id, v_run.sealed_seq + v_run.unsealed + 1, 'workflow.status-changed');
   select * into v_details from ratchet.run_details where id = p_id;
   return v_details;
 end;

@@ -23,11 +23,9 @@ begin
   if not found then
     raise exception using errcode = 'WF404', message = 'There is no workflow with this id.';
   end if;
-  insert into ratchet.runs (id, workflow_id, document, status, mode, seq, due_at, created_at)
-  values (v_id, p_workflow_id, v_document, 'pending', p_mode, 1, v_now, v_now);
+  insert into ratchet.runs (id, workflow_id, document, status, mode, unsealed, recent, due_at, created_at)
+  values (v_id, p_workflow_id, v_document, 'pending', p_mode, 1, '[1,0,["workflow.status-changed",{"status":"pending"}]]', v_now, v_now);
   insert into ratchet.run_payloads (run_id, input) values (v_id, p_input);
-  insert into ratchet.history (run_id, seq, first_seq, events, created_at)
-  values (v_id, 1, 1, '[{"type":"io.serverlessworkflow.workflow.status-changed.v1","data":{"status":"pending"}}]', v_now);
   return query select row(v_id, p_workflow_id, 'pending', p_mode, p_input, null, null, 1, v_now, null, null)
                         ::ratchet.run_details, false;
 end;

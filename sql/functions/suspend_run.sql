@@ -12,9 +12,9 @@ begin
     update ratchet.runs set suspend_requested = true where id = p_id;
   else
     update ratchet.runs
-    set status = 'suspended', lease = null, due_at = 'infinity', seq = seq + 1, suspend_requested = false
+    set status = 'suspended', lease = null, due_at = 'infinity', suspend_requested = false
     where id = p_id;
-    perform ratchet.append_event(p_id, v_run.seq + 1, 'workflow.suspended');
+    perform ratchet.append_event(p_id, v_run.sealed_seq + v_run.unsealed + 1, 'workflow.suspended');
   end if;
   select * into v_details from ratchet.run_details where id = p_id;
   return v_details;

@@ -15,7 +15,8 @@ IDLE_SECONDS = 2.0
 # Made as they would have come, one a millisecond, the newest now: identifiers and moments rise together.
 FILL = """
 with made as (
-  insert into ratchet.runs (id, workflow_id, document, status, mode, seq, due_at, created_at, started_at, finished_at)
+  insert into ratchet.runs
+    (id, workflow_id, document, status, mode, sealed_seq, due_at, created_at, started_at, finished_at)
   select uuidv7(-age), w.id, w.document, %(status)s, 'auto', 1,
          case when %(status)s = 'pending' then now() - age else 'infinity' end, now() - age,
          case when %(status)s = 'completed' then now() - age end,

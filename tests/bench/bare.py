@@ -1,12 +1,14 @@
 """The ceiling: claim, then one batch commit per step of all claimed runs. No engine, no machine, no history.
 
 Two tables, one statement per batch, one asyncio task: what this driver and this Postgres allow at most to
-anybody who keeps each step's result and each run's state in committed rows.
+anybody who keeps each step's result and each run's state in committed rows. `bare_asyncio` has the same tables and
+statements in another form.
 """
 
 import asyncio
 import json
 import sys
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import psycopg
@@ -61,30 +63,43 @@ async def enqueue(runs: int) -> None:
     )
 
 
+async def claim(most: int) -> list[int]:
+    """The ids of so many pending runs, which are running now."""
+    return [id for (id,) in await (await Link.conn.execute(CLAIM, (most,))).fetchall()]
+
+
+def take_step(id: int, number: int) -> dict[str, Any]:
+    """Do a run's step; answers the row that its commit takes."""
+    return {"id": id, "step": number, "output": TALLY.step(number), "last": number + 1 == STEPS_PER_RUN}
+
+
+async def commit(rows: list[dict[str, Any]]) -> None:
+    """Steps of any runs, one of each run at most, in one statement."""
+    await Link.conn.execute(COMMIT, (json.dumps(rows),))
+
+
 async def drain(batch: int) -> None:
     """Claim and commit until nothing is pending."""
-    while claimed := await (await Link.conn.execute(CLAIM, (batch,))).fetchall():
+    while claimed := await claim(batch):
         for number in range(STEPS_PER_RUN):
-            last = number + 1 == STEPS_PER_RUN
-            rows = [{"id": id, "step": number, "output": TALLY.step(number), "last": last} for (id,) in claimed]
-            await Link.conn.execute(COMMIT, (json.dumps(rows),))
+            await commit([take_step(id, number) for id in claimed])
 
 
-async def work(runs: int) -> None:
-    """Drain in the background."""
-    _tasks.add(asyncio.create_task(drain(BATCH)))
+def serve_draining(drain: Callable[[int], Coroutine[Any, Any, None]]) -> None:
+    """Speak the protocol; `drain` does all pending runs, of which it claims so many at a time."""
 
+    async def work(runs: int) -> None:
+        _tasks.add(asyncio.create_task(drain(BATCH)))
 
-async def run_once() -> None:
-    """One run alone."""
-    await enqueue(1)
-    await drain(1)
+    async def run_once() -> None:
+        await enqueue(1)
+        await drain(1)
 
+    async def latency(runs: int) -> dict[str, list[float]]:
+        return await time_runs_async(runs, run_once)
 
-async def latency(runs: int) -> dict[str, list[float]]:
-    """One run at a time."""
-    return await time_runs_async(runs, run_once)
+    serve(prepare=prepare, start=start, enqueue=enqueue, work=work, latency=latency)
 
 
 if __name__ == "__main__":
-    serve(prepare=prepare, start=start, enqueue=enqueue, work=work, latency=latency)
+    serve_draining(drain)

@@ -1,6 +1,6 @@
 """Bar charts as SVG, written by hand: no library is worth its weight for three rows of rectangles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from html import escape
 
@@ -23,14 +23,14 @@ class Panel:
         return TOP + len(self.bars) * (BAR + GAP) + BOTTOM
 
 
-def draw(panels: Sequence[Panel], ours: str, ceiling: str) -> str:
+def draw(panels: Sequence[Panel], ours: str, ceilings: Set[str]) -> str:
     """One below the other, values to the right; the contender called `ours` stands out.
 
-    The one called `ceiling` is no contender: the others fill the width, and where it is longer, it is cut.
+    Those called `ceilings` are no contenders: the others fill the width, and where one is longer, it is cut.
     """
     parts, y = [], 0
     for panel in panels:
-        parts += _draw_panel(panel, ours, ceiling, y)
+        parts += _draw_panel(panel, ours, ceilings, y)
         y += panel.height
     size = f'viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" style="{STYLE}">'
@@ -39,16 +39,16 @@ def draw(panels: Sequence[Panel], ours: str, ceiling: str) -> str:
     return "\n".join([head, f"<title>{escape(told)}</title>", back, *parts, "</svg>", ""])
 
 
-def _draw_panel(panel: Panel, ours: str, ceiling: str, y: int) -> list[str]:
+def _draw_panel(panel: Panel, ours: str, ceilings: Set[str], y: int) -> list[str]:
     reaches = {name: max([value, *panel.spreads.get(name, ())]) for name, value in panel.bars.items()}
-    largest = max((reach for name, reach in reaches.items() if name != ceiling), default=0) or max(reaches.values())
+    largest = max([reach for name, reach in reaches.items() if name not in ceilings] or reaches.values())
     scale = (WIDTH - LEFT - RIGHT) / (largest or 1)
     title = f'<tspan font-weight="600">{escape(panel.title)}</tspan>'
     legend = "; the lines: from the slowest round to the fastest" if panel.spreads else ""
     lines = [f'<text x="10" y="{y + 22}">{title}{legend}</text>']
     for number, (name, value) in enumerate(panel.bars.items()):
         top = y + TOP + number * (BAR + GAP)
-        color = OURS if name == ours else NOBODYS if name == ceiling else THEIRS
+        color = OURS if name == ours else NOBODYS if name in ceilings else THEIRS
         cut = value > largest
         end = LEFT + max(min(value, largest) * scale, 1)
         lines += [

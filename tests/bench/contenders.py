@@ -1,11 +1,11 @@
-"""Who takes part: ourselves, the bare ceiling, and peers, each peer in a virtual environment made for it."""
+"""Who takes part: ourselves, two bare ceilings, and peers, each peer in a virtual environment made for it."""
 
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.lab import HOME, Lab, say
@@ -93,6 +93,9 @@ BARE = Contender(
     "bare",
     "select count(*) from bare_runs where status in ('pending', 'running')",
 )
+BARE_ASYNCIO = replace(BARE, name="bare asyncio", script="bare_asyncio")
+# By their names: they are no engines, and so nobody's peers.
+CEILINGS = frozenset({BARE.name, BARE_ASYNCIO.name})
 # All others are held against these two: without one of them there is nothing to say.
 VITAL = (RATCHET, BARE)
 PEERS_OF_OURS = [

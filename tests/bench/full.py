@@ -5,14 +5,14 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tests.bench.contenders import BARE, PEERS_OF_OURS, RATCHET, Contender, prepare_field
+from tests.bench.contenders import BARE, BARE_ASYNCIO, CEILINGS, PEERS_OF_OURS, RATCHET, Contender, prepare_field
 from tests.bench.lab import describe_machine, open_lab, say
 from tests.bench.page import Found, Page
 from tests.bench.parts import COMPARED, PARTS
 from tests.bench.rounds import explain
 from tests.bench.sizes import Sizes
 
-FIELD = (RATCHET, BARE, *PEERS_OF_OURS)
+FIELD = (RATCHET, BARE, BARE_ASYNCIO, *PEERS_OF_OURS)
 
 
 def run_all(page: Page, sizes: Sizes, *, parts: Sequence[str], field: Sequence[Contender], command: str) -> int:
@@ -30,8 +30,8 @@ def run_all(page: Page, sizes: Sizes, *, parts: Sequence[str], field: Sequence[C
             failures += 1
             say(f"  not run: {explain(error)}")
             page.keep_failure(part, f"{told}: {explain(error)}")
-        page.write(PARTS, RATCHET.name, BARE.name)
-    print(page.write(PARTS, RATCHET.name, BARE.name))
+        page.write(PARTS, RATCHET.name, CEILINGS)
+    print(page.write(PARTS, RATCHET.name, CEILINGS))
     return failures
 
 

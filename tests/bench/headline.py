@@ -4,6 +4,7 @@ import json
 import sys
 from typing import Any
 
+from tests.bench.contenders import CEILINGS
 from tests.bench.page import KEPT
 from tests.bench.report import figure, render_table
 from tests.readme import README, replace_block
@@ -11,14 +12,12 @@ from tests.readme import README, replace_block
 BEGIN = "<!-- bench: written by python -m tests.bench.headline -->"
 END = "<!-- /bench -->"
 OURS = "ratchet"
-# Not a peer: what the same database does for a client without an engine.
-LEFT_OUT = "bare ceiling"
 
 
 def render(kept: dict[str, Any]) -> str:
     """The block of the README, markers included: a row for each figure, a column for each contender."""
     panels = {title: bars for part in kept.values() for title, bars in part["panels"].items()}
-    peers = {name for bars in panels.values() for name in bars} - {OURS, LEFT_OUT}
+    peers = {name for bars in panels.values() for name in bars} - {OURS} - CEILINGS
     names = [OURS, *sorted(peers)]
     rows = [
         (title, *(figure(bars[name]) if name in bars else "–" for name in names))

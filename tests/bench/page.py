@@ -1,7 +1,7 @@
 """RESULTS.md and chart.svg, made of what each part found last: found.json keeps it, so that one can be run again."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,14 +56,14 @@ class Page:
         found.failed = reason
         self.keep(part, found)
 
-    def write(self, order: Iterable[str], ours: str, ceiling: str) -> str:
+    def write(self, order: Iterable[str], ours: str, ceilings: Set[str]) -> str:
         """The page of all parts there are, in this order, and its chart; answers its text."""
-        text, chart = self.render(order, ours, ceiling)
+        text, chart = self.render(order, ours, ceilings)
         (self._folder / "RESULTS.md").write_text(text)
         (self._folder / "chart.svg").write_text(chart)
         return text
 
-    def render(self, order: Iterable[str], ours: str, ceiling: str) -> tuple[str, str]:
+    def render(self, order: Iterable[str], ours: str, ceilings: Set[str]) -> tuple[str, str]:
         """The text of the page, and its chart."""
         found = {part: self._load(part) for part in order}
         parts = [part for part in found.values() if part]
@@ -74,7 +74,7 @@ class Page:
             lines += [section.render() for section in part.sections]
             lines += [f"<sub>{part.told}</sub>\n"] if part.told else []
         panels = [_panel(part, title) for part in parts for title in part.panels]
-        return "\n".join(lines), draw(panels, ours, ceiling)
+        return "\n".join(lines), draw(panels, ours, ceilings)
 
     def _read(self) -> dict[str, Any]:
         return dict(json.loads(self._kept.read_text())) if self._kept.exists() else {}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tests.bench import backlog, latency, long_runs, phases, scale_out, streams, throughput
-from tests.bench.contenders import BARE, RATCHET, Prepared
+from tests.bench.contenders import BARE, BARE_ASYNCIO, CEILINGS, RATCHET, Prepared
 from tests.bench.lab import Lab, middle, percentile
 from tests.bench.page import Found
 from tests.bench.peers.protocol import STEPS_PER_RUN
@@ -42,7 +42,9 @@ def measure_throughput(lab: Lab, field: list[Prepared], sizes: Sizes, page: Foun
     for name, least in (("dbos queue", 20.0), ("absurd", 8.0)):
         _promise_at_least(page, f"steps/s against {name}", least, ours / speeds[name] if name in speeds else None)
     _promise_at_most(page, "the bare ceiling's steps/s against ours", 3, speeds[BARE.name] / ours)
-    peers = [bytes_ for name, bytes_ in wal.items() if name not in (RATCHET.name, BARE.name)]
+    in_tasks = speeds[BARE_ASYNCIO.name] / ours if BARE_ASYNCIO.name in speeds else None
+    _promise_at_most(page, "the same in asyncio, a task per run", 3, in_tasks)
+    peers = [bytes_ for name, bytes_ in wal.items() if name not in {RATCHET.name, *CEILINGS}]
     _promise_at_most(page, "WAL per step against the best peer", 0.6, wal[RATCHET.name] / min(peers) if peers else None)
 
 
@@ -61,7 +63,8 @@ def _tell_throughput(
         f"{sizes.runs:,} linear runs of {STEPS_PER_RUN} trivial durable steps, rounds: {sizes.rounds}. From the begin "
         "of the first step to the last commit, which is asked for every 5 ms. CPU is that of the contender's "
         "processes, not of Postgres; WAL and tables are written in those seconds; savepoints that write are counted as "
-        f"transactions. The {BARE.name} is no engine: two tables and one statement per step of a hundred runs."
+        f"transactions. The {BARE.name} is no engine: two tables and one statement per step of a hundred runs. The "
+        f"same with an asyncio task for each run, which awaits the commit of each of its steps, is {BARE_ASYNCIO.name}."
     )
     return Section(f"Throughput, {named}", THROUGHPUT_HEADER, rows, note)
 
@@ -75,7 +78,7 @@ def _draw_throughput(found: Mapping[str, list[throughput.Measured]], field: list
 
 
 def measure_phases(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -> None:
-    """Where the engine's CPU goes, and so the distance to the bare ceiling."""
+    """Where the engine's CPU goes, and so the distance to the bare ceilings."""
     found = phases.measure(lab, field[0], runs=sizes.runs)
     whole = sum(found.values())
     rows = [(phase, figure(spent), f"{spent / whole:.0%}") for phase, spent in found.items()]
@@ -83,7 +86,8 @@ def measure_phases(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) -
     note = (
         f"CPU of ratchet's process while it sweeps {sizes.runs:,} runs of {STEPS_PER_RUN} steps, after "
         f"{phases.WARM_UP} that do not count: a sample of its stack each millisecond, by the innermost frame of ours. "
-        f"Postgres works beside it. The {BARE.name} has only the last lines of this: no document, no call, no history."
+        f"Postgres works beside it. The {BARE.name} and {BARE_ASYNCIO.name} have only the last lines of this: no "
+        "document, no call, no history."
     )
     page.sections.append(Section("Where a step's CPU goes", ("spent on", "µs/step", "share"), rows, note))
 
@@ -107,7 +111,7 @@ def measure_latency(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) 
     )
     page.sections.append(Section("Latency", header, rows, note))
     page.panels[LATENCY_PANEL] = _sorted(medians)
-    peers = {name: ms for name, ms in medians.items() if not name.startswith((RATCHET.name, BARE.name))}
+    peers = {name: ms for name, ms in medians.items() if not name.startswith((RATCHET.name, *CEILINGS))}
     best = min(peers, key=lambda name: peers[name], default=None)
     mine = medians[RATCHET.name]
     promised = f"< {figure(peers[best])} ms ({best})" if best else "the best peer's"

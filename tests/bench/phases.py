@@ -28,6 +28,7 @@ PHASES = (
     ("lib/calls/", "", "the call: parameters checked, function run, result as JSON values"),
     ("tests/bench/", "", "the call: parameters checked, function run, result as JSON values"),
     ("lib/store/values.py", "", JSON),
+    ("lib/store/journal.py", "", JSON),
     ("lib/store/", "", "entries to the database, verdicts back"),
     ("lib/db.py", "", "entries to the database, verdicts back"),
     ("psycopg", "", "driver and pool"),

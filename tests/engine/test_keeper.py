@@ -48,7 +48,7 @@ async def kept() -> list[tuple[int, int]]:
 
 
 async def largest_state() -> int:
-    [(size,)] = await sql("select coalesce(max(octet_length(state::text)), 0) from ratchet.run_states")
+    [(size,)] = await sql("select coalesce(max(octet_length(state::text)), 0) from ratchet.runs")
     return int(size)
 
 
@@ -82,7 +82,7 @@ async def test_who_claims_the_run_next_has_every_value_as_it_was(start, dying):
     assert len(await kept()) == 1
     assert await largest_state() < 1000
     await sql("update ratchet.runs set due_at = ratchet.clock()")
-    await sql("update ratchet.run_states set state = regexp_replace(state::text, '\"wake\":\\d+', '\"wake\":1')::json")
+    await sql("update ratchet.runs set state = regexp_replace(state::text, '\"wake\":\\d+', '\"wake\":1')::json")
     await sweep_all(Reactor(), None)
     run = await store.get_run(run_id)
     assert (run.status, run.result) == ("completed", {"input": ODD, "context": ODD})

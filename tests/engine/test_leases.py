@@ -2,6 +2,7 @@
 
 import asyncio
 
+import psycopg
 import pytest
 
 from lib import store
@@ -105,11 +106,33 @@ async def test_a_commit_whose_answer_was_lost_counts_once(
     assert (await event_types(run_id)).count("task.completed") == 3
 
 
+async def test_an_entry_that_is_refused_while_the_schema_moves_is_sent_again(
+    start, reactor: Reactor, service: Service, monkeypatch: pytest.MonkeyPatch
+):
+    run_id = await start(document(calls(service.url, 2)))
+    commit_batch, refused = store.commit_batch, []
+
+    async def refuse_once(lease, seconds, entries):
+        if not refused:
+            refused.append(entries)
+            raise psycopg.errors.UndefinedColumn("column r.seq does not exist")
+        return await commit_batch(lease, seconds, entries)
+
+    monkeypatch.setattr(store, "commit_batch", refuse_once)
+    await sweep_all(reactor, None)
+    assert (await store.get_run(run_id)).status == "completed"
+    assert set(service.keys().values()) == {1}
+
+
 async def test_one_refused_entry_does_not_take_its_batch_down(
     start, reactor: Reactor, service: Service, monkeypatch: pytest.MonkeyPatch
 ):
     good, bad = await start(document(calls(service.url, 1))), await start(document(calls(service.url, 1)))
-    await sql("alter table ratchet.steps add constraint no_bad check (run_id <> %s::uuid)".replace("%s", f"'{bad}'"))
+    await sql(
+        "alter table ratchet.runs add constraint no_bad check (id <> %s::uuid or unsealed < 2)".replace(
+            "%s", f"'{bad}'"
+        )
+    )
     await sweep_all(reactor, None)
     assert (await store.get_run(good)).status == "completed"
     assert (await store.get_run(bad)).status == "running"

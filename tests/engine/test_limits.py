@@ -44,8 +44,8 @@ async def test_a_state_has_so_many_bytes_and_no_more(database: str, monkeypatch:
     run_input = {"text": "é" * 1000}
     await run(NAP, run_input)
     [(state, beside)] = await sql(
-        "select octet_length(s.state::text), octet_length(k.value::text)"
-        " from ratchet.run_states s join ratchet.kept_values k using (run_id)"
+        "select octet_length(r.state::text) + octet_length(r.state_base::text), octet_length(k.value::text)"
+        " from ratchet.runs r join ratchet.kept_values k on k.run_id = r.id"
     )
     size = state + beside
     monkeypatch.setattr(hold, "LARGEST_STATE_BYTES", size)

@@ -148,5 +148,5 @@ async def test_old_runs_are_deleted_with_all_that_belongs_to_them(start, reactor
     await sweep_all(reactor, None)
     await sql("update ratchet.runs set finished_at = finished_at - interval '31 days'")
     await sweep_all(reactor, None)
-    for table in ("runs", "run_payloads", "run_states", "history", "steps"):
+    for table in ("runs", "run_payloads", "chapters", "steps_apart"):
         assert await sql(f"select count(*) from ratchet.{table}") == [(0,)], table

@@ -15,8 +15,6 @@ class Break:
     new: str
 
 
-# A build that numbers from one sequence for all has no constraint that forbids it.
-WITHOUT_CONSTRAINT = "alter table ratchet.history drop constraint events_fill_their_seqs"
 GLOBAL_SEQUENCE = "seq comes from a global sequence"
 
 BUILDS: Mapping[str, tuple[Break, ...]] = {
@@ -24,7 +22,7 @@ BUILDS: Mapping[str, tuple[Break, ...]] = {
     "the fence is removed": (
         Break(
             "commit_batch",
-            "where r.id = e.run and r.lease = p_lease and r.status = 'running' and r.seq = e.base",
+            "where r.id = e.run and r.lease = p_lease and r.status = 'running' and r.sealed_seq + r.unsealed = e.base",
             "where r.id = e.run and r.status = 'running'",
         ),
     ),
@@ -40,8 +38,11 @@ BUILDS: Mapping[str, tuple[Break, ...]] = {
     ),
     # numbers come from one sequence for all runs, as an identity column would give them
     GLOBAL_SEQUENCE: (
-        Break("commit_batch", "set seq = r.seq + e.count", "set seq = nextval('ratchet.seqs') + e.count"),
-        Break("commit_batch", "w.base + 1,", "w.new_seq - w.count + 1,"),
+        Break(
+            "commit_batch",
+            "e.count + (e.pausable and r.suspend_requested)::integer",
+            "(nextval('ratchet.seqs') - r.sealed_seq - r.unsealed)::integer",
+        ),
     ),
 }
 
@@ -54,5 +55,5 @@ def statements(build: str) -> list[str]:
         assert each.old in text, f"{each.function}.sql no longer says: {each.old}"
         texts[each.function] = text.replace(each.old, each.new)
     if build == GLOBAL_SEQUENCE:
-        return [WITHOUT_CONSTRAINT, "create sequence ratchet.seqs increment by 10", *texts.values()]
+        return ["create sequence ratchet.seqs start 10 increment by 10", *texts.values()]
     return list(texts.values())

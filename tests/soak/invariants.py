@@ -17,7 +17,8 @@ ALWAYS: Mapping[str, LiteralString] = {
         where first_seq <> before + 1""",
     "a run stands at the seq of its last event": """
         select r.id from ratchet.runs r
-        where r.seq <> (select coalesce(max(h.seq), 0) from ratchet.history h where h.run_id = r.id)""",
+        where r.sealed_seq + r.unsealed <>
+          (select coalesce(max(h.seq), 0) from ratchet.history h where h.run_id = r.id)""",
     "an effect is completed once": """
         select run_id from ratchet.steps where status = 'completed'
         group by run_id, reference, visit having count(*) > 1""",
@@ -31,7 +32,7 @@ ALWAYS: Mapping[str, LiteralString] = {
         where r.status in ('completed', 'failed', 'cancelled') and (
           select array_agg(e.seq) from ratchet.events e where e.run_id = r.id
             and e.type ~ '^io.serverlessworkflow.workflow.(completed|faulted|cancelled).v1$'
-        ) is distinct from array[r.seq]""",
+        ) is distinct from array[r.sealed_seq + r.unsealed]""",
     "a task is not completed more often than it was started": """
         select run_id from ratchet.events where type like 'io.serverlessworkflow.task.%'
         group by run_id, data ->> 'task'
@@ -47,20 +48,19 @@ ALWAYS: Mapping[str, LiteralString] = {
     "who still waits for a child that has ended has its answer in the mail": """
         select p.id from ratchet.runs c
         join ratchet.runs p on p.id = c.parent_id and p.status not in ('completed', 'failed', 'cancelled')
-        join ratchet.run_states s on s.run_id = p.id
-        cross join lateral json_array_elements(s.state -> 'frames') f
+        cross join lateral json_array_elements(p.state -> 'frames') f
         where c.awaited and c.status in ('completed', 'failed', 'cancelled')
           and (f ->> 'id')::integer = c.parent_effect and f ->> 'open' = 'true'
           and not exists (select from ratchet.inbox i
             where i.run_id = p.id and (i.payload ->> 'effect')::integer = c.parent_effect)""",
     "a completed run has a result and no state": """
         select r.id from ratchet.runs r join ratchet.run_payloads p on p.run_id = r.id
-        where r.status = 'completed' and (p.result is null or exists (
-          select from ratchet.run_states s where s.run_id = r.id))""",
+        where r.status = 'completed' and (p.result is null or coalesce(r.state, r.state_base) is not null)""",
     "the values kept beside a state are those that it names": """
         select coalesce(k.run_id, n.run_id) from ratchet.kept_values k
-        full join (select s.run_id, (p ->> 1)::integer as number
-          from ratchet.run_states s cross join lateral json_array_elements(s.state -> 'kept') p) n
+        full join (select r.id as run_id, (p ->> 1)::integer as number
+          from ratchet.runs r cross join lateral (values (r.state), (r.state_base), (r.state -> 'base')) s (part)
+          cross join lateral json_array_elements(s.part -> 'kept') p) n
         on n.run_id = k.run_id and n.number = k.number
         where k.run_id is null or n.run_id is null""",
 }

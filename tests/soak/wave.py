@@ -279,7 +279,7 @@ class Wave:
         """Runs that have not ended, and how much all of them have done; a database that is away is waited for."""
         unfinished = f"array(select id from ratchet.runs where status not in {invariants.TERMINAL})"
         async with asyncio.timeout(SETTLE_SECONDS):
-            while not (rows := await self.look(f"select {unfinished}, (select sum(seq) from ratchet.runs)")):
+            while not (rows := await self.look(f"select {unfinished}, (select sum(seq) from ratchet.run_details)")):
                 await asyncio.sleep(0.05)
         left, moves = rows[0]
         return left, moves
@@ -311,7 +311,7 @@ class Wave:
             [(runs, steps, events, lines)] = await (
                 await conn.execute(
                     "select (select count(*) from ratchet.runs), (select count(*) from ratchet.steps),"
-                    " (select sum(seq) from ratchet.runs), (select count(*) from shop.ledger)"
+                    " (select sum(seq) from ratchet.run_details), (select count(*) from shop.ledger)"
                 )
             ).fetchall()
         self.counts.runs += {"runs": runs, "steps": steps, "events": int(events), "rows written once": lines}

@@ -13,7 +13,7 @@ RUN = {
     "document": "sha256('x')",
     "status": "'pending'",
     "mode": "'auto'",
-    "seq": "1",
+    "sealed_seq": "1",
     "due_at": "now()",
     "created_at": "now()",
 }
@@ -41,6 +41,7 @@ async def test_the_row_these_cases_vary_is_fine(database: str):
         ("pending_has_not_started", {"started_at": "now()"}),
         ("claims_are_counted", {"claims": "-1"}),
         ("grants_are_counted", {"grants": "-1"}),
+        ("unsealed_is_counted", {"unsealed": "-1"}),
     ],
 )
 async def test_runs_refuse(database: str, constraint: str, values: dict[str, str]):
@@ -48,34 +49,16 @@ async def test_runs_refuse(database: str, constraint: str, values: dict[str, str
         await insert_run(**values)
 
 
-async def test_history_refuses_events_that_do_not_fill_their_numbers(database: str):
-    with pytest.raises(errors.CheckViolation, match="events_fill_their_seqs"):
-        await sql("insert into ratchet.history values (gen_random_uuid(), 3, 1, '[{}, {}]', now())")
+async def test_chapters_refuse_to_end_before_they_begin(database: str):
+    with pytest.raises(errors.CheckViolation, match="a_chapter_has_events"):
+        await sql("insert into ratchet.chapters values (gen_random_uuid(), 3, 4, '[]', now())")
 
 
-async def test_history_refuses_a_seq_that_was_given(database: str):
-    row = "insert into ratchet.history values ('00000000-0000-0000-0000-000000000001', 1, 1, '[{}]', now())"
+async def test_chapters_refuse_a_seq_that_was_given(database: str):
+    row = "insert into ratchet.chapters values ('00000000-0000-0000-0000-000000000001', 1, 1, '[[1,0]]', now())"
     await sql(row)
     with pytest.raises(errors.UniqueViolation, match="a_seq_is_given_once"):
         await sql(row)
-
-
-async def test_steps_refuse_the_same_attempt_twice(database: str):
-    row = (
-        "insert into ratchet.steps values ('00000000-0000-0000-0000-000000000001', '/do/0/x', 1, 1, 2, 'http',"
-        " 'completed', '1', null, now(), now())"
-    )
-    await sql(row)
-    with pytest.raises(errors.UniqueViolation, match="a_step_is_committed_once"):
-        await sql(row)
-
-
-async def test_steps_refuse_a_failure_without_a_reason(database: str):
-    with pytest.raises(errors.CheckViolation, match="only_failed_has_an_error"):
-        await sql(
-            "insert into ratchet.steps values"
-            " (gen_random_uuid(), '/x', 1, 1, 2, 'http', 'failed', null, null, now(), now())"
-        )
 
 
 async def test_documents_refuse_a_hash_that_is_not_one(database: str):

@@ -253,7 +253,7 @@ async def test_a_deadline_that_is_near_still_lets_a_client_move_on(
 async def test_a_deleted_history_is_said(poller: Poller, hand: Hand) -> None:
     run_id, seq = await ended(hand)
     async with db.connection() as conn:
-        await conn.execute("delete from ratchet.history")
+        await conn.execute("update ratchet.runs set sealed_seq = sealed_seq + unsealed, unsealed = 0, recent = ''")
     seen = await read_all(await follow(run_id, 1))
     assert [(frame.kind, frame.id) for frame in seen] == [
         ("connected", 1), ("gap", seq), ("update", seq), ("complete", seq),

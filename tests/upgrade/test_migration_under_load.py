@@ -113,7 +113,7 @@ async def test_a_migration_that_a_deadlock_has_ended_is_tried_again(
         ("alter table ratchet.runs alter column claims type integer", ["runs is written anew"]),
         ("alter table ratchet.runs alter column parent_id set not null", ["runs is read whole"]),
         ("alter table ratchet.runs add constraint never_late check (due_at is not null)", ["runs is read whole"]),
-        ("create index on ratchet.history (created_at)", ["history takes no writes meanwhile"]),
+        ("create index on ratchet.chapters (created_at)", ["chapters takes no writes meanwhile"]),
         ("update ratchet.sweeps set ended = 'error'", ["sweeps is read whole"]),
     ],
 )
@@ -137,6 +137,28 @@ async def test_a_change_that_takes_as_long_as_a_table_is_large_would_be_found(
 async def test_a_change_that_takes_no_time_is_let_pass(direct_url: str, statement: str):
     async with await psycopg.AsyncConnection.connect(direct_url) as conn:
         assert await find_harm(conn, statement) == []
+
+
+async def test_streams_that_go_on_reading_and_a_migration_do_not_wait_in_a_circle(
+    grown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    files = migrate.table_files()
+    slow = tmp_path / files[-1].name  # as on a database with many runs: longer than it takes to look for a circle
+    slow.write_text(files[-1].read_text().replace("\ndrop table", "\nselect pg_sleep(1.2);\ndrop table", 1))
+    assert "pg_sleep" in slow.read_text()
+    monkeypatch.setattr(migrate, "table_files", lambda: [*files[:-1], slow])
+    migration = asyncio.create_task(migrate.migrate(grown))
+
+    async def read() -> int:
+        reads = 0
+        async with await psycopg.AsyncConnection.connect(grown, autocommit=True) as conn:
+            while not migration.done():
+                await conn.execute("select * from ratchet.read_changes(array[gen_random_uuid()], '{0}', 100)")
+                reads += 1
+        return reads
+
+    assert min(await asyncio.gather(read(), read())) > 0
+    assert await migration == [slow.stem]
 
 
 @pytest.fixture

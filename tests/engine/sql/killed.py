@@ -51,7 +51,7 @@ select count(*) from ratchet.runs r left join (
   window w as (partition by run_id order by seq)
 ) h on h.run_id = r.id
 where h.seq is null or first_seq <> before + 1 or json_array_length(events) <> h.seq - before
-  or behind is null and h.seq <> r.seq
+  or behind is null and h.seq <> r.sealed_seq + r.unsealed
 """
 
 

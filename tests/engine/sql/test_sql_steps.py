@@ -124,8 +124,8 @@ async def test_a_writer_that_may_not_commit_steps_writes_all_the_same(start, dat
     await sql("revoke execute on function ratchet.commit_statement from ledger_writer")
     done = await run(start, take("bolt"))
     assert (done.status, done.result["rows"]) == ("completed", [[BOLTS - 1]])
-    [(stock, step)] = await sql("select (select xmin::text from shop.stock), (select xmin::text from ratchet.steps)")
-    assert stock != step
+    [(stock, run_row)] = await sql("select (select xmin::text from shop.stock), (select xmin::text from ratchet.runs)")
+    assert stock != run_row
 
 
 async def test_the_writer_can_do_nothing_with_runs_that_it_does_not_hold(start, database: str, ledger: Urls):
