@@ -15,7 +15,16 @@ from lib.store.values import encode
 # at every step, the usual one is carried through several.
 LARGE = 2048
 
-NO_BASE: tuple[str, Sequence[Any]] = ("", ())
+
+class Base(NamedTuple):
+    """That part of a state which usually stays: what it says of the run, as text, its values, and its size in bytes."""
+
+    text: str
+    values: Sequence[Any]
+    size: int
+
+
+NO_BASE = Base("", (), 0)
 
 
 class Known(NamedTuple):
@@ -29,12 +38,12 @@ class Known(NamedTuple):
 class Written(NamedTuple):
     """A state as it is to be stored, the values to store beside it, and the numbers of those it needs no more.
 
-    `base` is None if it is stored already; `parts` are what it consists of.
+    `base` is its base as text, None if that is stored already; `on` is the base that it needs.
     """
 
     state: str
     base: str | None
-    parts: tuple[str, Sequence[Any]]
+    on: Base
     kept: Sequence[tuple[int, str]]
     forgotten: Sequence[int]
     known: Mapping[int, Known]
@@ -42,12 +51,12 @@ class Written(NamedTuple):
     @property
     def is_based(self) -> bool:
         """Whether a base belongs to it."""
-        return self.parts is not NO_BASE
+        return self.on is not NO_BASE
 
     @property
     def size(self) -> int:
-        """All that is written of the state, and what it carries beside that, in bytes."""
-        return len(self.state) + len(self.base or "") + sum(one.size for one in self.known.values())
+        """All that the state carries, in bytes."""
+        return len(self.state) + self.on.size + sum(one.size for one in self.known.values())
 
 
 class Keeper:
@@ -58,7 +67,7 @@ class Keeper:
             id(value): Known(value, number, len(encode(value))) for number, value in kept.items()
         }
         self._last = max(kept, default=0)
-        self._parts = NO_BASE
+        self._base = NO_BASE
 
     @property
     def numbers(self) -> list[int]:
@@ -71,9 +80,9 @@ class Keeper:
         `whole`: its base is to stand in it. So whoever still holds an older state finds no base for it, and lets go.
         """
         if not self.numbers:  # asking about each value costs a tenth of a small step
-            text, base, parts = self._encode(state.dump(), whole=whole)
-            if len(text) + len(base or "") <= 2 * LARGE:
-                return Written(text, base, parts, (), (), {})
+            text, base, on = self._encode(state.dump(), whole=whole)
+            if len(text) + on.size <= 2 * LARGE:
+                return Written(text, base, on, (), (), {})
         return self._write_apart(state, whole=whole)
 
     def _write_apart(self, state: dsl.State, *, whole: bool) -> Written:
@@ -91,28 +100,29 @@ class Keeper:
             one = known[id(value)] = one or Known(value, None, 0)
             return one.number
 
-        text, base, parts = self._encode(state.dump(keep), whole=whole)
+        text, base, on = self._encode(state.dump(keep), whole=whole)
         needed = {one.number for one in known.values()}
         forgotten = [number for number in self.numbers if number not in needed]
-        return Written(text, base, parts, new, forgotten, known)
+        return Written(text, base, on, new, forgotten, known)
 
-    def _encode(self, dumped: dict[str, Any], *, whole: bool) -> tuple[str, str | None, tuple[str, Sequence[Any]]]:
-        """The state but its base, the base if it is another, and its parts; the run's id stands in its row."""
+    def _encode(self, dumped: dict[str, Any], *, whole: bool) -> tuple[str, str | None, Base]:
+        """The state but its base, the base as text if it is another, and what it is; the run's id stands in its row."""
         if whole:
             return encode(dumped), None, NO_BASE
         base = dumped.pop("base")
         del dumped["run_id"]
         values = base.pop("values")
         ours = encode(base)
-        is_stored = ours == self._parts[0] and _are_the_same(values, self._parts[1])
-        text = None if is_stored else f'{ours[:-1]},"values":{encode(values)}}}'
-        return encode(dumped), text, (ours, values)
+        if ours == self._base.text and _are_the_same(values, self._base.values):
+            return encode(dumped), None, self._base
+        text = f'{ours[:-1]},"values":{encode(values)}}}'
+        return encode(dumped), text, Base(ours, values, len(text))
 
     def accept(self, written: Written) -> None:
         """It is part of an entry now."""
         self._known = written.known
         self._last += len(written.kept)
-        self._parts = written.parts
+        self._base = written.on
 
 
 def _are_the_same(values: Sequence[Any], others: Sequence[Any]) -> bool:

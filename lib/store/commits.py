@@ -177,7 +177,8 @@ def _write_entries(entries: Sequence[Entry]) -> str:
 
 def _write_entry(entry: Entry) -> dict[str, Any]:
     # A commit without events has no seq of its own: who sends it twice would tell of its steps twice.
-    told = [step for step in entry.steps if entry.events and not is_long(step)]
+    apart = [step for step in entry.steps if is_long(step) or not entry.events]
+    told = [step for step in entry.steps if not is_long(step)] if entry.events else []
     written: dict[str, Any] = {
         "run": str(entry.run_id),
         "base": entry.base,
@@ -187,8 +188,8 @@ def _write_entry(entry: Entry) -> dict[str, Any]:
         "released": entry.released,
         "grants_used": entry.grants_used,
     }
-    if apart := [_write_step(step) for step in entry.steps if step not in told]:
-        written["steps"] = apart
+    if apart:
+        written["steps"] = [_write_step(step) for step in apart]
     if entry.state is not None:
         written |= {"state": entry.state, "based": entry.based}
     if entry.state_base is not None:

@@ -55,9 +55,8 @@ async def list_steps(run_id: UUID, *, after: tuple[int, str, int, int] | None, l
     last = after or (0, "", 0, 0)
     async with db.snapshot() as conn:
         steps = await db.fetch_on(conn, _STEPS_APART, (run_id, *last, limit), Step)
-        enough = (
-            steps[-1].seq if len(steps) == limit else None
-        )  # of what the journal tells after this, nothing is wanted
+        # of what the journal tells after this, nothing is wanted
+        enough = steps[-1].seq if len(steps) == limit else None
         seq, wanted = last[0], limit
         while wanted > 0 and (enough is None or seq <= enough):
             rows = await db.fetch_on(conn, _JOURNAL, (run_id, seq, limit), _Row)

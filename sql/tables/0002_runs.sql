@@ -1,4 +1,4 @@
--- Runs: one narrow hot row each; inputs, results and states stand beside it.
+-- Runs: one narrow hot row each; inputs, results and, until 0012, states stand beside it.
 
 create table ratchet.runs (
   id                 uuid primary key,

@@ -1,4 +1,4 @@
--- What happened: steps (one per finished effect attempt) and events (numbered without a gap per run).
+-- What happened: steps (one per finished effect attempt) and events (numbered without a gap per run). Both became views with 0012.
 
 create table ratchet.steps (
   run_id       uuid not null,
