@@ -133,7 +133,7 @@ def measure_backlog(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) 
         for one in found
     ]
     note = (
-        f"Claims among {sizes.finished:,} finished runs: {backlog.CLAIMS} of each, taken back again and so without a "
+        f"Claims among {sizes.finished:,} finished runs, packed: {backlog.CLAIMS} of each, taken back again and so without a "
         f"wait for the disk; medians, least and largest. With nothing due (among {idle:,} finished runs) a claim takes "
         f"{figure(middle(empty))} ms ({spread(empty)}), and a whole sweep {figure(transactions)} transactions."
     )
