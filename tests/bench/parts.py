@@ -133,8 +133,9 @@ def measure_backlog(lab: Lab, field: list[Prepared], sizes: Sizes, page: Found) 
         for one in found
     ]
     note = (
-        f"Claims among {sizes.finished:,} finished runs, packed: {backlog.CLAIMS} of each, taken back again and so without a "
-        f"wait for the disk; medians, least and largest. With nothing due (among {idle:,} finished runs) a claim takes "
+        f"Claims among {sizes.finished:,} finished runs, packed: {backlog.CLAIMS} of each, taken back again and so "
+        "without a wait for the disk; medians, least and largest. With nothing due "
+        f"(among {idle:,} finished runs) a claim takes "
         f"{figure(middle(empty))} ms ({spread(empty)}), and a whole sweep {figure(transactions)} transactions."
     )
     header = ("due runs", "claim of 1, ms", "least–largest", "claim of 50, ms", "least–largest")
