@@ -104,7 +104,7 @@ def _run(work: Work) -> Transition:
 def _go(work: Work) -> None:
     losses = POOL.losses
     while work.ready and work.budget > 0 and work.outcome is None:
-        frame = work.frames.get(work.ready.popleft())
+        frame = work.frames.get(work.ready.pop(0))
         if frame is not None and "next" in frame:
             step(work, frame)
         if POOL.losses != losses:  # an expression took all the time it may: before the next one, others go on

@@ -1,6 +1,5 @@
 """One transition in the making: an editable copy of a state that never touches the original."""
 
-from collections import deque
 from collections.abc import Container
 from typing import Any
 
@@ -20,16 +19,16 @@ class Work(View):
 
     def __init__(self, document: Document, state: State, now: int, budget: int) -> None:
         super().__init__(document, state, state.context)
+        self._before = state.frames
         self.frames: dict[int, Frame] = dict(state.frames)
         self.visits = dict(state.visits)
         self.now = now
         self.budget = budget
         self.next_id = state.next_id
         self.pure = state.pure
-        self.ready = deque(state.ready)
+        self.ready = [*state.ready]  # a queue, but a short one: no more than the tasks of a document
         self.outcome: Outcome | None = None
         self.failed_id: int | None = None
-        self.own: set[int] = set()
         self.opened: list[int] = []
         self.cancelled: list[int] = []
         self.events: list[Event] = []
@@ -57,7 +56,6 @@ class Work(View):
         """Files a frame that stays open, under a number that was never used before."""
         frame["id"] = self.next_id
         self.frames[self.next_id] = frame
-        self.own.add(self.next_id)
         self.next_id += 1
         return frame
 
@@ -66,10 +64,10 @@ class Work(View):
         id = frame.get("id")
         if id is None:
             return frame
-        if id not in self.own:
-            self.own.add(id)
-            self.frames[id] = dict(self.frames[id])
-        return self.frames[id]
+        mine = self.frames[id]
+        if mine is self._before.get(id):
+            mine = self.frames[id] = mine.copy()
+        return mine
 
     def drop(self, frame: Frame) -> None:
         """Forgets a frame that has ended."""
@@ -89,8 +87,6 @@ class Work(View):
     def tries_around(self, frame: Frame) -> list[Frame]:
         """The open `try` frames that this frame is in, from the inside out."""
         found: list[Frame] = []
-        if frame["task"] not in self.document.tried:
-            return found
         outer = self.parent_of(frame)
         while outer is not None:
             if isinstance(self.task_of(outer).body, Try):
@@ -122,7 +118,8 @@ class Work(View):
             known: dict[str, Any] = {"task": task.reference, "visit": frame["visit"]}
             if "attempt" in frame:
                 known["attempt"] = frame["attempt"]
-            known.update(data)
+            if data:
+                known.update(data)
             self.events.append(Event(f"{EVENT}task.{what}.v1", known))
 
     def tell_run(self, what: str, **data: Any) -> None:
@@ -133,10 +130,8 @@ class Work(View):
 
     def transition(self) -> Transition:
         """The finished transition."""
-        new = set(self.opened)
-        cancelled = [id for id in self.cancelled if id not in new]
-        ready = tuple([id for id in dict.fromkeys(self.ready) if "next" in self.frames.get(id, ())])
-        outcome = _write(self.outcome, self.failed_id)
+        ready = tuple(self._still_ready()) if self.ready else ()
+        outcome = None if self.outcome is None else _write(self.outcome, self.failed_id)
         # by position, not by name: of the records that each step makes anew, these are the longest
         state = State(
             self.run_id,
@@ -153,7 +148,7 @@ class Work(View):
         return Transition(
             state,
             tuple(self.opened),
-            tuple(cancelled),
+            tuple(self._cancelled_before()) if self.cancelled else (),
             tuple(self.events),
             self.outcome,
             bool(ready) and outcome is None,
@@ -161,10 +156,17 @@ class Work(View):
             tuple(self.consumed),
         )
 
+    def _still_ready(self) -> list[int]:
+        """The frames that were left in the queue, each once, but for those that have ended meanwhile."""
+        return [id for id in dict.fromkeys(self.ready) if "next" in self.frames.get(id, ())]
 
-def _write(outcome: Outcome | None, failed_id: int | None) -> dict[str, Any] | None:
-    if outcome is None:
-        return None
+    def _cancelled_before(self) -> list[int]:
+        """The cancelled effects but for those that were opened in here: nobody has heard of them."""
+        new = set(self.opened)
+        return [id for id in self.cancelled if id not in new]
+
+
+def _write(outcome: Outcome, failed_id: int | None) -> dict[str, Any]:
     if isinstance(outcome, Completed):
         return {"output": outcome.output}
     return {"fault": outcome.fault.to_json(), "frame": failed_id}
