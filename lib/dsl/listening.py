@@ -17,8 +17,7 @@ def open_listens(state: State) -> tuple[Listen, ...]:
     """The tasks that wait for events now, in the order in which an event is offered to them."""
     if state.outcome is not None:
         return ()
-    listening = [id for id, frame in state.frames.items() if frame.get("listening")]
-    return tuple(_listen(state.frames[id]) for id in sorted(listening)) if listening else ()
+    return tuple([_listen(frame) for frame in state.frames.values() if frame.get("listening")])
 
 
 def hear(work: Work, frame: Frame, event: Mapping[str, Any]) -> bool:
