@@ -8,7 +8,7 @@ from lib.dsl.document import Call, Consume, Do, Extended, For, Fork, Invoke, Tas
 from lib.dsl.faults import Fault
 from lib.dsl.moves import Completed
 from lib.dsl.state import Frame
-from lib.dsl.tasks import NEW_ITERATION, Done, begin, go_on, take_step
+from lib.dsl.tasks import BEGINNINGS, NEW_ITERATION, Done, go_on, take_step
 from lib.dsl.transforms import micros, shape, take_in
 from lib.dsl.work import Work
 
@@ -27,7 +27,8 @@ def step(work: Work, frame: Frame) -> None:
         halt(work, frame, faults.runtime(limit).at(work.task_of(frame).origin))
         return
     child, value = frame["next"]
-    body = work.task_of(frame).body
+    task = work.task_of(frame)
+    body = task.body
     if child == NEW_ITERATION:
         assert isinstance(body, For)  # noqa: S101  # only loops iterate
         try:
@@ -42,12 +43,12 @@ def step(work: Work, frame: Frame) -> None:
     del frame["next"]
     if isinstance(body, Fork) and child + 1 < len(body.branches.tasks):
         go_on(work, frame, child + 1, value)
-    enter(work, children(work, frame).tasks[child], frame, value)
+    enter(work, children(task, frame).tasks[child], frame, value)
 
 
-def children(work: Work, frame: Frame) -> TaskList:
-    """The tasks that this frame is walking through."""
-    body = work.task_of(frame).body
+def children(task: Task, frame: Frame) -> TaskList:
+    """The tasks that this task's frame is walking through."""
+    body = task.body
     match body:
         case Do() | For() | Invoke() | Extended() | Consume():
             return body.tasks
@@ -57,7 +58,7 @@ def children(work: Work, frame: Frame) -> TaskList:
             caught = frame["phase"] == "catch"
             return body.catch.tasks if caught and body.catch.tasks else body.tasks
         case _:
-            raise AssertionError(f"{frame['task']} has no tasks inside")
+            raise AssertionError(f"{task.reference} has no tasks inside")
 
 
 def enter(work: Work, task: Task, parent: Frame | None, raw: Any, again: Frame | None = None) -> None:
@@ -79,39 +80,41 @@ def enter(work: Work, task: Task, parent: Frame | None, raw: Any, again: Frame |
         return
     if skipped and parent is not None:
         frame, result = parent, child_done(work, parent, task, Done(raw, "continue"))
-    settle(work, frame, result)
+    if result is not None:
+        settle(work, frame, result)
 
 
 def _start(work: Work, task: Task, frame: Frame, again: Frame | None) -> Done | None:
     work.count_visit(frame)
-    if isinstance(task.body, Call):
+    body = task.body
+    if isinstance(body, Call):
         attempt = retries.next_attempt(work, frame)
         frame["attempt"] = max(attempt, again.get("attempt", 0) + 1) if again else attempt
-        work.tell("started", frame, function=task.body.function)
+        work.tell("started", frame, function=body.function)
     else:
         work.tell("started", frame)
-    take_in(work, frame)
+    take_in(work, task, frame)
     if task.timeout is not None:
         frame["timeout"] = micros(work, frame, task.timeout)
         frame["deadline"] = work.now + frame["timeout"]
-    return begin(work, task, frame)
+    return BEGINNINGS[type(body)](work, body, frame)
 
 
 def settle(work: Work, frame: Frame, result: Done | Fault | None) -> None:
     """Follows a result upwards until something waits, goes on or ends (a loop: depth costs no stack)."""
     current: Frame | None = frame
     while result is not None and current is not None:
+        task = work.task_of(current)
         if isinstance(result, Done):
-            result = _give_out(work, current, result)
+            result = _give_out(work, task, current, result)
         if isinstance(result, Done):
-            current, result = leave(work, current, result)
+            current, result = leave(work, task, current, result)
         else:
-            current, result = throw(work, current, result.at(work.task_of(current).origin))
+            current, result = throw(work, current, result.at(task.origin))
 
 
-def _give_out(work: Work, frame: Frame, done: Done) -> Done | Fault:
+def _give_out(work: Work, task: Task, frame: Frame, done: Done) -> Done | Fault:
     """Makes the task's output of its raw output, checks it, and exports to the context."""
-    task = work.task_of(frame)
     if task.output is None and task.export is None:
         return done
     try:
@@ -123,9 +126,8 @@ def _give_out(work: Work, frame: Frame, done: Done) -> Done | Fault:
         return fault
 
 
-def leave(work: Work, frame: Frame, done: Done) -> tuple[Frame | None, Done | Fault | None]:
+def leave(work: Work, task: Task, frame: Frame, done: Done) -> tuple[Frame | None, Done | Fault | None]:
     """Closes a completed task and tells the frame around it; returns that frame's own result, if any."""
-    task = work.task_of(frame)
     parent = work.parent_of(frame)
     work.tell("completed", frame)
     work.drop(frame)
@@ -137,13 +139,14 @@ def leave(work: Work, frame: Frame, done: Done) -> tuple[Frame | None, Done | Fa
 
 def child_done(work: Work, frame: Frame, task: Task, done: Done) -> Done | Fault | None:
     """What a frame does when one of its tasks is done: go on (None), or be done itself."""
-    body = work.task_of(frame).body
+    around = work.task_of(frame)
+    body = around.body
     then = done.then or task.then or "continue"
     if isinstance(body, Fork):
         return _branch_done(work, frame, body, task, Done(done.output, then))
     if isinstance(body, Extended):
         return _step_done(work, frame, body, done)
-    siblings = children(work, frame)
+    siblings = children(around, frame)
     following = siblings.positions[task.name] + 1 if then == "continue" else siblings.target(then)
     if following is not None and following < len(siblings.tasks):
         go_on(work, frame, following, done.output)
@@ -151,7 +154,7 @@ def child_done(work: Work, frame: Frame, task: Task, done: Done) -> Done | Fault
     if isinstance(body, Consume):
         return listening.item_done(work, frame, done.output, ends=then == "end")
     # only the task around an extension's tasks has to know that they ended it
-    ended = Done(done.output, then if then == "end" or work.task_of(frame).silent else None)
+    ended = Done(done.output, then if then == "end" or around.silent else None)
     if isinstance(body, For) and then != "end" and frame["at"] + 1 < len(frame["items"]):
         work.edit(frame)["at"] += 1
         go_on(work, frame, NEW_ITERATION, done.output)

@@ -175,7 +175,7 @@ def _child(work: Work, frame: Frame) -> Frame:
     if inside:
         return next((inner for inner in inside if not work.task_of(inner).silent), inside[0])
     child, value = frame.pop("next")
-    task = children(work, frame).tasks[child]
+    task = children(work.task_of(frame), frame).tasks[child]
     return {
         "task": task.reference,
         "parent": frame["id"],

@@ -29,11 +29,13 @@ def remember(work: Work, body: Try, frame: Frame) -> None:
 
 def next_attempt(work: Work, frame: Frame) -> int:
     """The number of a call's try: above every number that the same visit can have had before."""
-    return 1 + _base(work, frame)
+    return 1 + _base(work, frame) if frame["task"] in work.document.tried else 1
 
 
 def note_attempt(work: Work, frame: Frame) -> None:
     """Lets the `try` tasks around a call know how far the numbers have got."""
+    if frame["task"] not in work.document.tried:
+        return
     for outer in work.tries_around(frame):
         if outer["peak"] < frame["attempt"]:
             work.edit(outer)["peak"] = frame["attempt"]

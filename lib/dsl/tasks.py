@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from lib.dsl import cloudevents, faults, instants, retries, strategies
 from lib.dsl.document import (
@@ -17,7 +18,6 @@ from lib.dsl.document import (
     Raise,
     Set,
     Switch,
-    Task,
     Try,
     Wait,
 )
@@ -31,16 +31,12 @@ from lib.dsl.work import Work
 NEW_ITERATION = -1
 
 
-class Done(NamedTuple):
+@dataclass(slots=True)
+class Done:
     """A task's raw output and, where it is not the task's own `then`, what comes next."""
 
     output: Any
     then: str | None = None
-
-
-def begin(work: Work, task: Task, frame: Frame) -> Done | None:
-    """Starts the frame's task; None: the frame is filed and stays open. Raises Fault."""
-    return _BEGINNINGS[type(task.body)](work, task.body, frame)
 
 
 def go_on(work: Work, frame: Frame, child: int, value: Any) -> None:
@@ -110,7 +106,9 @@ def _wait(work: Work, body: Wait, frame: Frame) -> Done | None:
 
 def _call(work: Work, body: Call, frame: Frame) -> Done | None:
     work.pure = 0
-    frame.update(open=True, function=body.function, context=work.context)
+    frame["open"] = True
+    frame["function"] = body.function
+    frame["context"] = work.context
     if body.remote:
         frame["remote"] = True
     work.keep(frame)
@@ -182,7 +180,8 @@ def _fork(work: Work, body: Fork, frame: Frame) -> Done | None:
     return None
 
 
-_BEGINNINGS: Mapping[type, Callable[[Work, Any, Frame], Done | None]] = {
+# How a task with this kind of body starts; None: its frame is filed and stays open. Raises Fault.
+BEGINNINGS: Mapping[type, Callable[[Work, Any, Frame], Done | None]] = {
     Call: _call,
     Consume: _listen,
     Do: _do,

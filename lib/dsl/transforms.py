@@ -3,15 +3,15 @@
 from typing import Any
 
 from lib.dsl import durations, faults
-from lib.dsl.document import Duration, Transform
+from lib.dsl.document import Duration, Task, Transform
 from lib.dsl.schemas import Schema
 from lib.dsl.state import Frame
 from lib.dsl.work import Work
 
 
-def take_in(work: Work, frame: Frame) -> None:
+def take_in(work: Work, task: Task, frame: Frame) -> None:
     """Checks the raw input, then makes the task's input of it."""
-    transform = work.task_of(frame).input
+    transform = task.input
     value = frame["raw"]
     if transform is not None:
         _check(transform.schema, value, "input")
