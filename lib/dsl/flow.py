@@ -120,9 +120,10 @@ def _give_out(work: Work, task: Task, frame: Frame, done: Done) -> Done | Fault:
     try:
         return Done(shape(work, frame, done.output, task.output, task.export), done.then)
     except Fault as fault:
-        # what a call was answered is asked for again; an event does not come twice
-        if "id" in frame and not isinstance(task.body, Call | Wait):
-            work.edit(frame).update(output=done.output, then=done.then)
+        if "id" in frame and not isinstance(task.body, Wait):
+            # what a call was answered is asked for again; an event does not come twice
+            rest = {"open": False} if isinstance(task.body, Call) else {"output": done.output, "then": done.then}
+            work.edit(frame).update(rest)
         return fault
 
 

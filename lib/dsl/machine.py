@@ -127,14 +127,15 @@ def _arrive(work: Work, arrival: Result | Failure) -> None:
     frame = work.frames.get(arrival.effect_id)
     if work.outcome is not None or frame is None or not frame.get("open"):
         return
-    frame = work.edit(frame)
-    frame["open"] = False
     if isinstance(arrival, Failure):
+        frame = work.edit(frame)
+        frame["open"] = False
         settle(work, frame, arrival.fault)
         return
     body = work.task_of(frame).body
     awaited = not isinstance(body, Call) or body.awaited
     work.authorization = (frame["id"], arrival.authorization)
+    # the frame is about to be dropped; should it stay, because its output is not valid, the effect is closed then
     settle(work, frame, Done(arrival.output if awaited else frame["input"]))
     work.authorization = None
 
