@@ -49,8 +49,10 @@ def step(work: Work, frame: Frame) -> None:
 def children(task: Task, frame: Frame) -> TaskList:
     """The tasks that this task's frame is walking through."""
     body = task.body
+    if isinstance(body, Do):  # nearly always, and twice as quick to find out as by a case
+        return body.tasks
     match body:
-        case Do() | For() | Invoke() | Extended() | Consume():
+        case For() | Invoke() | Extended() | Consume():
             return body.tasks
         case Fork():
             return body.branches
@@ -105,7 +107,7 @@ def settle(work: Work, frame: Frame, result: Done | Fault | None) -> None:
     current: Frame | None = frame
     while result is not None and current is not None:
         task = work.task_of(current)
-        if isinstance(result, Done):
+        if isinstance(result, Done) and (task.output is not None or task.export is not None):
             result = _give_out(work, task, current, result)
         if isinstance(result, Done):
             current, result = leave(work, task, current, result)
@@ -115,8 +117,6 @@ def settle(work: Work, frame: Frame, result: Done | Fault | None) -> None:
 
 def _give_out(work: Work, task: Task, frame: Frame, done: Done) -> Done | Fault:
     """Makes the task's output of its raw output, checks it, and exports to the context."""
-    if task.output is None and task.export is None:
-        return done
     try:
         return Done(shape(work, frame, done.output, task.output, task.export), done.then)
     except Fault as fault:

@@ -10,6 +10,10 @@ from lib.dsl.scope import View
 from lib.dsl.state import Frame, State
 
 EVENT = "io.serverlessworkflow."
+# The types of a task's events, put together once.
+TASK_EVENTS = {
+    what: f"{EVENT}task.{what}.v1" for what in ("started", "retried", "consumed", "completed", "faulted", "cancelled")
+}
 # A loop of pure tasks must not flood the history: of each, only so many visits are told.
 TOLD_VISITS = 100
 
@@ -120,7 +124,7 @@ class Work(View):
                 known["attempt"] = frame["attempt"]
             if data:
                 known.update(data)
-            self.events.append(Event(f"{EVENT}task.{what}.v1", known))
+            self.events.append(Event(TASK_EVENTS[what], known))
 
     def tell_run(self, what: str, **data: Any) -> None:
         """Records an event of the workflow itself."""
