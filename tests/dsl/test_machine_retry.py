@@ -75,6 +75,7 @@ def test_a_scope_that_failed_while_leaving_does_not_run_again():
 def test_a_call_with_an_unusable_answer_is_asked_again():
     run = Play(document({"c": call(output={"as": ".x.y"})}))
     run.answer("c", {"x": 1})
+    assert run.cancelled == [], "it was answered"
     run.retry()
     run.answer("c", {"x": {"y": 2}})
     assert run.output == 2

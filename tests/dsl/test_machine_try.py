@@ -99,6 +99,11 @@ class TestCatching:
         task = {**attempt({"s": {"set": "1"}}), "output": {"as": ".x"}}
         assert play(document({"t": task})).fault.instance == "/do/0/t"
 
+    def test_a_call_whose_answer_is_unusable_is_not_cancelled(self):
+        run = Play(document({"t": attempt({"c": call(output={"as": ".x.y"})})}), {"in": 1})
+        run.answer("c", {"x": 1})
+        assert (run.output, run.cancelled) == ({"in": 1}, [])
+
     def test_what_follows_the_fault_is_not_run(self):
         run = play(
             document({"t": attempt({"r": {"raise": {"error": TEAPOT}}}, {"never": {"set": "1"}})}, {"on": {"set": "2"}})
