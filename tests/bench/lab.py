@@ -37,7 +37,6 @@ class Usage:
 
     seconds: float = 0.0
     wal_bytes: int = 0
-    table_bytes: int = 0
     writes: int = 0  # transactions that wrote, and savepoints that did
 
 
@@ -78,7 +77,12 @@ class Lab:
         yield found
         found.seconds = time.perf_counter() - begin
         after = self._read(url)
-        found.wal_bytes, found.table_bytes, found.writes = (b - a for a, b in zip(before, after, strict=True))
+        found.wal_bytes, found.writes = (b - a for a, b in zip(before, after, strict=True))
+
+    def size(self, url: str) -> int:
+        """Bytes of this database."""
+        (found,) = self.query(url, "select pg_database_size(current_database())")
+        return int(found)
 
     def query(self, url: str, statement: str, *values: Any) -> tuple[Any, ...]:
         """The first row of a statement."""
@@ -117,12 +121,12 @@ class Lab:
         assert row
         return int(row[0])
 
-    def _read(self, url: str) -> tuple[int, int, int]:
-        """Bytes of WAL, bytes of the database, and how many transaction ids were given out (reads take none)."""
-        position = "pg_current_wal_insert_lsn() - '0/0', pg_database_size(current_database())"
+    def _read(self, url: str) -> tuple[int, int]:
+        """Bytes of WAL, and how many transaction ids were given out (reads take none)."""
+        position = "pg_current_wal_insert_lsn() - '0/0'"
         ids = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-        wal, size, given = self.query(url, f"select {position}, {ids}")
-        return int(wal), int(size), int(given)
+        wal, given = self.query(url, f"select {position}, {ids}")
+        return int(wal), int(given)
 
     def connect(self, url: str) -> psycopg.Connection:
         """A connection that commits each statement."""
