@@ -89,6 +89,11 @@ class Settings:
         """The longest timeout an effect may have and still fit one invocation with time to commit."""
         return self.max_duration_seconds - RESERVE_SECONDS
 
+    @cached_property
+    def usual_effect_seconds(self) -> float:
+        """The timeout of an effect that has none of its own: a minute, if a minute fits an invocation."""
+        return min(60.0, self.longest_effect_seconds)
+
 
 # The invocation's last seconds: cancelling effects, one commit on a slow disk, the answer.
 RESERVE_SECONDS = 10

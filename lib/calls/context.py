@@ -27,7 +27,7 @@ class Transaction(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class CallContext:
     """One effect of one run.
 

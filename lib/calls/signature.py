@@ -31,17 +31,18 @@ class Signature:
             for parameter in parameters
             if parameter.name not in self._told
         }
-        self._model: Any = create_model(
-            name, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **fields
-        )
+        model: Any = create_model(name, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **fields)
+        # what model_validate calls, but for its options
+        self._validate: Callable[[Any], Any] = model.__pydantic_validator__.validate_python
 
     def read(self, arguments: Any, context: CallContext) -> dict[str, Any]:
         """The parameters' values; raises a Fault that names what is wrong, never its value."""
         try:
-            found = self._model.model_validate({} if arguments is None else arguments)
+            found = self._validate({} if arguments is None else arguments)
         except ValidationError as exc:
             raise faults.validation(f"The function '{self._name}' was called wrongly: {sum_up(exc)}") from None
-        return {**vars(found), **dict.fromkeys(self._told, context)}
+        values: dict[str, Any] = vars(found)
+        return values | dict.fromkeys(self._told, context)
 
     def write(self, result: Any) -> Any:
         """What the function returned, as JSON; raises what pydantic raises for what JSON cannot say."""

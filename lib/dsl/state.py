@@ -72,22 +72,28 @@ class State(NamedTuple):
         length stays the same.
         """
         values = _Values(keep)
-        base: dict[str, Any] = {"format": FORMAT, "started": self.started, "input": values.put(self.input)}
+        put = values.put
+        base: dict[str, Any] = {"format": FORMAT, "started": self.started, "input": put(self.input)}
         if self.context is not None:
-            base["context"] = values.put(self.context)
-        *outer, last = self.frames.values() or ({},)
-        frames = [_write_frame(frame, values.put, self.started) for frame in outer]
-        lasting = values.take()
-        frames += [_write_frame(last, values.put, self.started)] if last else []
-        seldom = {"visits": self.visits, "pure": self.pure, "ready": self.ready, "outcome": self.outcome}
-        return {
-            "base": base | {"frames": [still for still, _ in frames], **lasting},
-            "run_id": self.run_id,
-            **{member: value for member, value in seldom.items() if value},
-            "moving": [moving for _, moving in frames],
-            "next_id": self.next_id,
-            **values.take(),
-        }
+            base["context"] = put(self.context)
+        frames = [*self.frames.values()]
+        written = [_write_frame(frame, put, self.started) for frame in frames[:-1]]
+        values.move_to(base)
+        written += [_write_frame(frame, put, self.started) for frame in frames[-1:]]
+        base["frames"] = [still for still, _ in written]
+        dumped: dict[str, Any] = {"base": base, "run_id": self.run_id}
+        if self.visits:
+            dumped["visits"] = self.visits
+        if self.pure:
+            dumped["pure"] = self.pure
+        if self.ready:
+            dumped["ready"] = self.ready
+        if self.outcome:
+            dumped["outcome"] = self.outcome
+        dumped["moving"] = [moving for _, moving in written]
+        dumped["next_id"] = self.next_id
+        values.move_to(dumped)
+        return dumped
 
     @classmethod
     def load(cls, dumped: Any, kept: Mapping[int, Any] = MappingProxyType({})) -> Self:
@@ -141,22 +147,21 @@ class _Values:
                 self._kept.append((place, number))
         return place
 
-    def take(self) -> dict[str, Any]:
+    def move_to(self, part: dict[str, Any]) -> None:
         """Those put since the last time; `kept` are the places of those written elsewhere, each with its number."""
-        written: dict[str, Any] = {"values": self._new}
+        part["values"] = self._new
         if self._kept:
-            written["kept"] = self._kept
+            part["kept"] = self._kept
         self._new, self._kept = [], []
-        return written
 
 
 def _write_frame(frame: Frame, put: Callable[[Any], int], zero: int) -> tuple[Frame, Frame]:
     """What stays of it from task to task, and what moves."""
     still = frame.copy()
     moving = {member: still.pop(member) for member in MOVING if member in still}
-    _convert(still, put)
-    if still["raw"] == still.get("input"):
+    if "input" in still and still["raw"] is still["input"]:
         del still["raw"]
+    _convert(still, put)
     moving["started"] -= zero
     if not moving["started"]:
         del moving["started"]

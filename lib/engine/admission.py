@@ -7,12 +7,10 @@ from lib.config import settings
 from lib.dsl import faults
 from lib.engine.session import Session
 
-DEFAULT_EFFECT_SECONDS = 60.0
-
 
 def effect_seconds(effect: dsl.Effect) -> float:
-    """How long this effect may take: its own timeout, else a minute, if a minute fits an invocation."""
-    return effect.timeout_seconds or min(DEFAULT_EFFECT_SECONDS, settings().longest_effect_seconds)
+    """How long this effect may take: its own timeout, else what the settings say."""
+    return effect.timeout_seconds or settings().usual_effect_seconds
 
 
 def never_fits(effect: dsl.Effect) -> bool:
@@ -27,7 +25,9 @@ def could_fit(effect: dsl.Effect, session: Session) -> bool:
 
 def fits_now(effect: dsl.Effect, session: Session) -> bool:
     """Whether it may begin; what takes no time of ours (a child, a refusal) begins until the very end."""
-    return session.fits(0.0 if effect.remote or never_fits(effect) else effect_seconds(effect))
+    if effect.remote or never_fits(effect):
+        return session.fits(0.0)
+    return session.fits(effect_seconds(effect))
 
 
 def too_long(effect: dsl.Effect) -> dsl.Fault:

@@ -38,13 +38,16 @@ class Arrivals:
             self._open.append(arrived.transaction)
 
     def __contains__(self, effect_id: int) -> bool:
-        return any(one.arrival.effect_id == effect_id for one in self._waiting)
+        return bool(self._waiting) and any(one.arrival.effect_id == effect_id for one in self._waiting)
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
     def take(self) -> list[Arrived]:
         """What has come, up to the first with a transaction."""
+        if not self._open:
+            taken, self._waiting = self._waiting, []
+            return taken
         ends = next((position for position, one in enumerate(self._waiting, 1) if one.transaction), len(self._waiting))
         taken, self._waiting = self._waiting[:ends], self._waiting[ends:]
         return taken

@@ -34,8 +34,8 @@ async def commit(lease: UUID, entries: Sequence[Entry], hear: Callable[[datetime
     # in the order of their ids: whoever else locks several runs does so, too
     for batch in _batches(sorted(entries, key=lambda entry: entry.run_id.int)):
         answers += await _commit(lease, batch, give_up_at)
-    for answer in answers:
-        hear(answer.verdict.now)
+    if answers:
+        hear(answers[-1].verdict.now)
     return answers
 
 
@@ -86,8 +86,8 @@ def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 
 
 def _size(entry: Entry) -> int:
-    steps = sum(len(step.output or step.error or "") for step in entry.steps)
-    kept = sum(len(value) for _, value in entry.kept)
+    steps = sum([len(step.output or step.error or "") for step in entry.steps])
+    kept = sum([len(value) for _, value in entry.kept])
     state = len(entry.state or "") + len(entry.state_base or "")
     return steps + kept + state + len(entry.result or "") + sum(map(len, entry.events))
 

@@ -54,12 +54,11 @@ async def _perform(
 
 
 def _context(hold: Hold, effect: dsl.Effect) -> calls.CallContext:
-    run_id = str(hold.run_id)
     return calls.CallContext(
-        run_id=run_id,
+        run_id=hold.id_text,
         reference=effect.reference,
         visit=effect.visit,
-        idempotency_key=f"{run_id}:{effect.reference}:{effect.visit}",
+        idempotency_key=f"{hold.id_text}:{effect.reference}:{effect.visit}",
         timeout_seconds=effect_seconds(effect),
         secrets=hold.hidden,
     )

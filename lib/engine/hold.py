@@ -18,7 +18,7 @@ from lib.config import settings
 from lib.dsl import faults
 from lib.engine.admission import could_fit, fits_now, given_up, never_fits, too_long
 from lib.engine.arrivals import Arrivals, Arrived
-from lib.engine.keeper import Keeper, Written
+from lib.engine.keeper import NOT_WRITTEN, Keeper
 from lib.engine.mail import Mailbox, answer_fault, check_sent, read_answers, read_events
 from lib.engine.session import Session
 from lib.log import log
@@ -33,7 +33,7 @@ LARGEST_STATE_BYTES = 16 * 1024 * 1024
 _SUSPENDED = write_event("io.serverlessworkflow.workflow.suspended.v1", {})
 
 
-@dataclass
+@dataclass(slots=True)
 class Turn:
     """What one look at a run came to: an entry to commit (None: nothing to say), then effects to start."""
 
@@ -72,6 +72,7 @@ class Hold:
     def __init__(self, claimed: Claimed, document: dsl.Document, session: Session, leased_until: float) -> None:
         self.claimed = claimed
         self.run_id = claimed.run_id
+        self.id_text = str(claimed.run_id)  # once: a UUID formats itself anew each time
         self.session = session
         self.document = document
         self.secrets = settings().secrets_named(document.secrets)
@@ -89,6 +90,7 @@ class Hold:
         self.leased_until = leased_until
         # an entry that lets it go, and leaves its seq alone, is on its way: whoever claims it now does so after that
         self.releasing = False
+        self.gone = False  # let go of: what still comes back does not count
         self._arrivals = Arrivals()
         # what the moves since the last entry came to
         self._events: list[str] = []
@@ -113,6 +115,7 @@ class Hold:
 
     def give_up(self) -> None:
         """The run is let go: what is in flight, or came back and was not committed, no longer counts."""
+        self.gone = True
         self.stop_effects()
         self._arrivals.give_up()
 
@@ -147,20 +150,19 @@ class Hold:
             return self._fail(bug, faulted_event(bug))
 
     def _move(self, now: datetime) -> dsl.Transition:
-        mail = self.mailbox.take()
+        mail, arrived, before = self.mailbox.take(), self._arrivals.take(), self.state
         # Answers count at once, ahead of what came with transactions: the next entry forgets the mail they were in.
-        answers = [Arrived(*answer) for answer in read_answers(mail, self.state, now)]
-        arrived, before = [*answers, *self._arrivals.take()], self.state
-        transition = self._next_transition([*read_events(mail), *(one.arrival for one in arrived)], now)
+        arrived = [*[Arrived(*answer) for answer in read_answers(mail, before, now)], *arrived]
+        transition = self._next_transition([*read_events(mail), *[one.arrival for one in arrived]], now)
         check_sent(transition)
         events = [write_event(event.type, event.data) for event in transition.events]
         # Nothing fails from here on: results count together with the state they led to, or not at all.
         self.state = transition.state
-        self.wakes_at = dsl.wake_at(transition.state)
+        self.wakes_at = dsl.wake_at(transition.state) if self.document.timed else None
         self._events += events
         self._steps += self._arrivals.count(arrived, before, transition)
         dropped = self.mailbox.note(mail, transition)
-        cut_off = [task for task in (self.running.pop(id_, None) for id_ in transition.cancelled) if task]
+        cut_off = [self.running.pop(id_) for id_ in transition.cancelled if id_ in self.running]
         for task in cut_off:
             task.cancel()
         if self.claimed.mode == "manual":
@@ -173,7 +175,7 @@ class Hold:
         if self.state is None:
             if self.claimed.claims > CLAIMS_WITHOUT_PROGRESS:
                 raise self._quarantine()
-            return dsl.start(self.document, run_id=str(self.run_id), input=self.claimed.input, now=now)
+            return dsl.start(self.document, run_id=self.id_text, input=self.claimed.input, now=now)
         if self.base == self.claimed.seq and self.claimed.claims > CLAIMS_WITHOUT_PROGRESS:
             raise self._quarantine()
         if self.state.outcome is not None:
@@ -200,9 +202,11 @@ class Hold:
             return Turn(self._entry(status="completed", released=True, result=encode(outcome.output)))
         assert self.state is not None  # noqa: S101  set by every move
         idle = [effect for effect in dsl.open_effects(self.state) if not self._under_way(effect)]
-        admitted = self._admit(idle)
-        starts = [effect for effect in admitted if not (effect.remote or never_fits(effect))]
-        again = self._answer_here([effect for effect in admitted if effect not in starts], now)
+        starts: list[dsl.Effect] = []
+        here: list[dsl.Effect] = []
+        for effect in self._admit(idle):
+            (here if effect.remote or never_fits(effect) else starts).append(effect)
+        again = self._answer_here(here, now)
         if starts or self.running or again:
             entry = self._entry(status="running") if self._events or self.mailbox.pending else None
             return Turn(entry, starts, again)
@@ -260,38 +264,37 @@ class Hold:
         events = [*self._events, *untold]
         entry = failure_entry(self.run_id, self.base, fault, events, self._steps)
         if self.state:
-            entry = self._add_state(entry, self.keeper.write(self.state, whole=not events))
+            written = self.keeper.write(self.state, whole=not events)
+            self.keeper.accept(written)
+            entry = written.add_to(entry)
         return Turn(entry._replace(began=self.claimed.created_at, mail=self.mailbox.close(None)))
 
     def _entry(self, *, status: str, save: bool = False, **more: Any) -> Entry:
         """What was done since the last entry."""
-        save = status != "completed" and (save or bool(self._events))
-        written = self.keeper.write(self.state, whole=not self._events) if self.state and save else None
-        if written and written.size > LARGEST_STATE_BYTES:
-            raise faults.runtime(
-                f"The run's data has grown to {written.size} bytes; the limit is {LARGEST_STATE_BYTES}."
-            )
+        ends = status == "completed"
+        written = NOT_WRITTEN
+        if self.state and not ends and (save or self._events):
+            written = self.keeper.write(self.state, whole=not self._events)
+            if written.size > LARGEST_STATE_BYTES:
+                size, limit = written.size, LARGEST_STATE_BYTES
+                raise faults.runtime(f"The run's data has grown to {size} bytes; the limit is {limit}.")
+            self.keeper.accept(written)
+        # by position, not by name: of the records that each step makes, this is the longest
         entry = Entry(
             self.run_id,
             self.base,
             self._events,
             status,
-            forgotten=self.keeper.numbers if status == "completed" else (),
-            steps=self._steps,
-            began=self.claimed.created_at,
-            grants_used=self._grants_used,
-            mail=self.mailbox.close(self.state if status != "completed" else None),
+            written.state,
+            written.base,
+            written.is_based,
+            written.kept,
+            self.keeper.numbers if ends else written.forgotten,
+            self._steps,
+            self.claimed.created_at,
+            self._grants_used,
+            self.mailbox.close(None if ends else self.state),
             **more,
         )
         self._events, self._steps, self._grants_used = [], [], 0
-        return self._add_state(entry, written) if written else entry
-
-    def _add_state(self, entry: Entry, written: Written) -> Entry:
-        self.keeper.accept(written)
-        return entry._replace(
-            state=written.state,
-            state_base=written.base,
-            based=written.is_based,
-            kept=written.kept,
-            forgotten=written.forgotten,
-        )
+        return entry

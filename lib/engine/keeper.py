@@ -6,9 +6,11 @@ be most of what such a commit costs.
 
 from collections.abc import Mapping, Sequence
 from operator import is_
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lib import dsl
+from lib.store import Entry
 from lib.store.values import encode
 
 # About as many characters of JSON. Writing and deleting a row costs some 230 bytes of log: a value this large may do so
@@ -35,28 +37,37 @@ class Known(NamedTuple):
     size: int
 
 
+NOTHING_KNOWN: Mapping[int, Known] = MappingProxyType({})
+
+
 class Written(NamedTuple):
     """A state as it is to be stored, the values to store beside it, and the numbers of those it needs no more.
 
-    `base` is its base as text, None if that is stored already; `on` is the base that it needs.
+    `base` is its base as text, None if that is stored already; `on` is the base that it needs. `size` is all that it
+    carries, in bytes.
     """
 
-    state: str
+    state: str | None
     base: str | None
     on: Base
-    kept: Sequence[tuple[int, str]]
-    forgotten: Sequence[int]
-    known: Mapping[int, Known]
+    size: int
+    kept: Sequence[tuple[int, str]] = ()
+    forgotten: Sequence[int] = ()
+    known: Mapping[int, Known] = NOTHING_KNOWN
 
     @property
     def is_based(self) -> bool:
         """Whether a base belongs to it."""
         return self.on is not NO_BASE
 
-    @property
-    def size(self) -> int:
-        """All that the state carries, in bytes."""
-        return len(self.state) + self.on.size + sum(one.size for one in self.known.values())
+    def add_to(self, entry: Entry) -> Entry:
+        """The entry with this state."""
+        return entry._replace(
+            state=self.state, state_base=self.base, based=self.is_based, kept=self.kept, forgotten=self.forgotten
+        )
+
+
+NOT_WRITTEN = Written(None, None, NO_BASE, 0)
 
 
 class Keeper:
@@ -68,11 +79,7 @@ class Keeper:
         }
         self._last = max(kept, default=0)
         self._base = NO_BASE
-
-    @property
-    def numbers(self) -> list[int]:
-        """Those of all values that are stored."""
-        return [one.number for one in self._known.values() if one.number is not None]
+        self.numbers = [*kept]  # of all values that are stored
 
     def write(self, state: dsl.State, *, whole: bool = False) -> Written:
         """The state and what goes with it; nothing has changed until that is accepted.
@@ -81,8 +88,9 @@ class Keeper:
         """
         if not self.numbers:  # asking about each value costs a tenth of a small step
             text, base, on = self._encode(state.dump(), whole=whole)
-            if len(text) + on.size <= 2 * LARGE:
-                return Written(text, base, on, (), (), {})
+            size = len(text) + on.size
+            if size <= 2 * LARGE:
+                return Written(text, base, on, size)
         return self._write_apart(state, whole=whole)
 
     def _write_apart(self, state: dsl.State, *, whole: bool) -> Written:
@@ -101,9 +109,10 @@ class Keeper:
             return one.number
 
         text, base, on = self._encode(state.dump(keep), whole=whole)
+        size = len(text) + on.size + sum(one.size for one in known.values())
         needed = {one.number for one in known.values()}
         forgotten = [number for number in self.numbers if number not in needed]
-        return Written(text, base, on, new, forgotten, known)
+        return Written(text, base, on, size, new, forgotten, known)
 
     def _encode(self, dumped: dict[str, Any], *, whole: bool) -> tuple[str, str | None, Base]:
         """The state but its base, the base as text if it is another, and what it is; the run's id stands in its row."""
@@ -123,6 +132,7 @@ class Keeper:
         self._known = written.known
         self._last += len(written.kept)
         self._base = written.on
+        self.numbers = [one.number for one in written.known.values() if one.number is not None]
 
 
 def _are_the_same(values: Sequence[Any], others: Sequence[Any]) -> bool:

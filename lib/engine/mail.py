@@ -48,9 +48,10 @@ class Mailbox:
 
     def note(self, mail: Sequence[dict[str, Any]], transition: dsl.Transition) -> int:
         """What the machine made of it, its events being the first arrivals; answers how many children it gave up."""
-        numbers = [one["number"] for one in mail if one["event"] is not None]
-        self._read += [one["id"] for one in mail]
-        self._taken += [numbers[position] for position in transition.consumed]
+        if mail:
+            numbers = [one["number"] for one in mail if one["event"] is not None]
+            self._read += [one["id"] for one in mail]
+            self._taken += [numbers[position] for position in transition.consumed]
         self._emitted += transition.emitted
         dropped = [id_ for id_ in transition.cancelled if id_ in self._started]
         self._dropped += dropped
@@ -104,8 +105,11 @@ class Mailbox:
 
 def check_sent(transition: dsl.Transition) -> None:
     """Raise dsl.Fault for an event, or a type of events, that the database has no room for in its indexes."""
+    listens = dsl.open_listens(transition.state)
+    if not (transition.emitted or listens):
+        return
     names = [event[name] for event in transition.emitted for name in cloudevents.NAMES]
-    names += [type_ for listen in dsl.open_listens(transition.state) for type_ in listen.types or ()]
+    names += [type_ for listen in listens for type_ in listen.types or ()]
     if any("\0" in name or len(name.encode(errors="surrogatepass")) > EVENT_NAME_BYTES for name in names):
         raise faults.runtime(
             f"An event has a source, id or type of more than the limit of {EVENT_NAME_BYTES} bytes, or with a NUL."

@@ -17,6 +17,7 @@ from lib.engine.admission import effect_seconds
 from lib.engine.clock import DatabaseClock
 from lib.engine.committing import Answer, commit_all
 from lib.engine.effects import perform
+from lib.engine.garbage import collect_seldom
 from lib.engine.hold import Hold, Turn
 from lib.engine.inbox import InboxReader
 from lib.engine.session import Session
@@ -40,6 +41,7 @@ class Reactor:
     """Holds runs for its sessions; its task lives exactly as long as a session is open."""
 
     def __init__(self) -> None:
+        collect_seldom()
         self.lease = uuid4()
         self.loop = asyncio.get_running_loop()
         self.commits = 0
@@ -48,7 +50,7 @@ class Reactor:
         self.courier = Courier()
         self.clock = DatabaseClock()
         self._holds: dict[UUID, Hold] = {}
-        self._ready: dict[UUID, Hold] = {}
+        self._ready: dict[Hold, None] = {}
         # runs with a turn that is not committed yet, and whether they have something to do again after it
         self._turned: dict[UUID, bool] = {}
         self._turns: list[tuple[Hold, Turn]] = []
@@ -80,9 +82,8 @@ class Reactor:
 
     def _leave(self, session: Session) -> None:
         session.leave()
-        for hold in self._holds.values():
-            if hold.session is session:
-                self._mark(hold)
+        for hold in [one for one in self._holds.values() if one.session is session]:
+            self._mark(hold)
 
     def _keep_running(self) -> None:
         if self._task is None or self._task.done():
@@ -106,12 +107,10 @@ class Reactor:
         self._keep_running()
 
     def _mark(self, hold: Hold) -> None:
-        if self._holds.get(hold.run_id) is not hold:
-            return
         if hold.run_id in self._turned:
-            self._turned[hold.run_id] = True
-        else:
-            self._ready[hold.run_id] = hold
+            self._turned[hold.run_id] |= not hold.gone
+        elif not hold.gone:
+            self._ready[hold] = None
             self._wake.set()
 
     async def _run(self) -> None:
@@ -125,9 +124,8 @@ class Reactor:
             self._lose(list(self._holds.values()))
 
     def _lose(self, holds: Iterable[Hold]) -> None:
-        for hold in holds:
-            if self._holds.get(hold.run_id) is hold:
-                self._drop(hold, "lost", None)
+        for hold in [one for one in holds if not one.gone]:
+            self._drop(hold, "lost", None)
 
     async def _sleep(self) -> None:
         """Until something is ready, a timer is due, a lease wants renewing, or a commit has ended."""
@@ -156,12 +154,14 @@ class Reactor:
         clock, now = self.clock.now(), time.monotonic()
         renew = now + settings().lease_seconds * _RENEW_AT
         for run_id, hold in self._holds.items():
-            wake = hold.wakes_at
-            if (hold.leased_until <= renew or (wake and wake <= clock)) and run_id not in self._turned:
-                self._ready[run_id] = hold
-        while self._ready and len(self._turns) < MAX_BATCH and time.monotonic() - now < _TURN_SECONDS:
-            hold = self._ready.pop(next(iter(self._ready)))
-            if self._holds.get(hold.run_id) is hold:
+            wakes = hold.wakes_at and hold.wakes_at <= clock
+            if (wakes or hold.leased_until <= renew) and run_id not in self._turned:
+                self._ready[hold] = None
+        for hold in [*self._ready]:
+            if len(self._turns) >= MAX_BATCH or time.monotonic() - now >= _TURN_SECONDS:
+                break
+            del self._ready[hold]
+            if not hold.gone:
                 self._turn(hold, clock, now)
 
     def _turn(self, hold: Hold, clock: datetime, now: float) -> None:
@@ -223,7 +223,7 @@ class Reactor:
     def _settle(self, hold: Hold, turn: Turn, answer: Answer | None) -> None:
         """After the commit: start what it said would start, or let go."""
         entry, verdict = turn.entry, answer.verdict if answer else None
-        if self._holds.get(hold.run_id) is not hold:
+        if hold.gone:
             return
         if turn.lost or (entry and not (verdict and verdict.held)):
             self._drop(hold, "lost", None)

@@ -62,19 +62,19 @@ class Entry(NamedTuple):
     base: int
     events: Sequence[str]
     status: str
-    released: bool = False
-    due_at: datetime | None = None
     state: str | None = None
     state_base: str | None = None
     based: bool = False
-    result: str | None = None
-    error: str | None = None
-    grants_used: int = 0
-    steps: Sequence[StepRow] = ()
-    began: datetime = datetime.min.replace(tzinfo=UTC)
     kept: Sequence[tuple[int, str]] = ()
     forgotten: Sequence[int] = ()
+    steps: Sequence[StepRow] = ()
+    began: datetime = datetime.min.replace(tzinfo=UTC)
+    grants_used: int = 0
     mail: Mail | None = None
+    released: bool = False
+    due_at: datetime | None = None
+    result: str | None = None
+    error: str | None = None
 
 
 class Verdict(NamedTuple):
@@ -178,9 +178,9 @@ def _write_entries(entries: Sequence[Entry]) -> str:
 def _write_entry(entry: Entry) -> dict[str, Any]:
     # A commit without events has no seq of its own: who sends it twice would tell of its steps twice.
     apart = [step for step in entry.steps if is_long(step) or not entry.events]
-    told = [step for step in entry.steps if not is_long(step)] if entry.events else []
+    told = [step for step in entry.steps if entry.events and not is_long(step)] if apart else entry.steps
     written: dict[str, Any] = {
-        "run": str(entry.run_id),
+        "run": entry.run_id.hex,
         "base": entry.base,
         "count": len(entry.events),
         "events": write_parts(entry.events, told, entry.began),

@@ -7,7 +7,7 @@ it: the usual two events of one, as the contract has them, are twice as long.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from lib.store.values import encode, rfc3339
@@ -91,12 +91,12 @@ class Commit(NamedTuple):
 
 def write_event(type: str, data: Mapping[str, Any]) -> str:
     """An event of the DSL's lifecycle as a part of a commit; raises ValueError for data that is not JSON."""
-    short = type.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+    short = _shorten(type)
     members = (*data,)
     if short == _STARTED and members == _TOLD_OF_START:
         return f'["s",{_place(data["task"], data["visit"], data["attempt"])},{_quote(data["function"])}]'
     if short == _COMPLETED and members == _TOLD_OF_END:
-        return f'["c",{_place(**data)}]'
+        return f'["c",{_place(data["task"], data["visit"], data["attempt"])}]'
     if members == ("workflow",) and isinstance(data["workflow"], dict) and (*data["workflow"],) == _WORKFLOW:
         return f'["{short}",{encode((*data["workflow"].values(),))}]'
     return f'["{short}",{encode(data)}]'
@@ -182,6 +182,12 @@ def _place(task: str, visit: int, attempt: int) -> str:
 
 def _tell(place: Any) -> dict[str, Any]:
     return dict(zip(_TOLD_OF_END, place if isinstance(place, list) else (place, 1, 1), strict=True))
+
+
+@cache
+def _shorten(type: str) -> str:
+    """The types of the DSL's events are few."""
+    return type.removeprefix(_PREFIX).removesuffix(_SUFFIX)
 
 
 @lru_cache(maxsize=4096)
