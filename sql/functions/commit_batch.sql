@@ -1,9 +1,11 @@
 -- Commits what a lease holder's runs did, each run alone fenced by lease and seq: an entry either counts wholly or is answered held = false.
 -- p_entries are lib.store's; what is the workflow's own stands in them as text, which may hold what Postgres takes in no JSON that it
 -- takes apart. `events` are the parts of a commit, as in runs.recent, `count` of them events; `steps` are those that are too long for that. An entry that arrives again after its answer was lost is still held, and written once.
+-- Rows are found by their keys, whatever the planner knows: with old statistics, or none, it would read all live runs at each commit, by the
+-- index of the due ones (an expression of the status hides that one from it), or all runs, by a plan made while they were few.
 create or replace function ratchet.commit_batch(p_lease uuid, p_lease_seconds integer, p_entries json)
 returns table (run_id uuid, held boolean, seq bigint, suspend_requested boolean, lease_left float8, now timestamptz)
-language plpgsql as $$
+language plpgsql set enable_seqscan = off as $$
 declare
   v_now timestamptz := ratchet.clock();
   v_term interval := make_interval(secs => p_lease_seconds);
@@ -31,7 +33,7 @@ begin
         -- a failed run keeps its state: retry starts from it; the release before writes all of it into one column
         state_base = case when e.status <> 'completed' and (e.based or e.state is null) then coalesce(e.state_base::json, r.state_base) end,
         state = case when e.status <> 'completed' then coalesce(e.state::json, r.state) end
-    from entry e where r.id = e.run and r.lease = p_lease and r.status = 'running' and r.sealed_seq + r.unsealed = e.base
+    from entry e where r.id = e.run and r.lease = p_lease and r.status || '' = 'running' and r.sealed_seq + r.unsealed = e.base
       -- the base that a state relies on is gone: somebody else has written one without an event
       and (e.state is null or e.based is not true or coalesce(e.state_base::json, r.state_base) is not null)
     returning e.*, r.sealed_seq, r.sealed_seq + r.unsealed as new_seq, r.due_at as new_due, r.suspend_requested as suspend

@@ -1,8 +1,9 @@
 -- Locks all that a commit with mail touches, in one order for everybody: the workflows of children, the event types, then the runs; answers the mail of the runs still held.
+-- Their rows are found by their keys, as in commit_batch.
 create or replace function ratchet.lock_for_mail(
   p_lease uuid, p_entries json, p_mail json, p_sent text[]
 ) returns json
-language plpgsql as $$
+language plpgsql set enable_seqscan = off as $$
 declare
   v_heard text[];
   v_runs uuid[];
@@ -28,7 +29,7 @@ begin
   return (
     select coalesce(json_agg(m), '[]') from json_array_elements(p_mail) m
     join json_to_recordset(p_entries) as e (run uuid, base bigint) on e.run = (m ->> 'run')::uuid
-    join ratchet.runs r on r.id = e.run and r.lease = p_lease and r.status = 'running' and r.sealed_seq + r.unsealed = e.base
+    join ratchet.runs r on r.id = e.run and r.lease = p_lease and r.status || '' = 'running' and r.sealed_seq + r.unsealed = e.base
   );
 end;
 $$;
