@@ -158,17 +158,17 @@ class _Values:
 def _write_frame(frame: Frame, put: Callable[[Any], int], zero: int) -> tuple[Frame, Frame]:
     """What stays of it from task to task, and what moves."""
     still = frame.copy()
-    moving = {member: still.pop(member) for member in MOVING if member in still}
-    if "input" in still and still["raw"] is still["input"]:
-        del still["raw"]
-    _convert(still, put)
-    moving["started"] -= zero
-    if not moving["started"]:
-        del moving["started"]
-    if moving["visit"] == USUAL["visit"]:
-        del moving["visit"]
+    still["started"] -= zero
+    if not still["started"]:
+        del still["started"]
+    if still["visit"] == USUAL["visit"]:
+        del still["visit"]
     if still["parent"] is None:
         del still["parent"]
+    if "input" in still and still["raw"] is still["input"]:
+        del still["raw"]
+    moving = {member: still.pop(member) for member in MOVING if member in still}
+    _convert(still, put)
     return still, moving
 
 

@@ -18,7 +18,7 @@ class Sizes:
     latency_runs: int = _size(100, "runs of five steps, one at a time, in a round of latency")
     finished: int = _size(1_000_000, "finished runs that claims of the backlog pass by")
     due: int = _size(1_000_000, "the largest number of due runs that is claimed from")
-    scale_runs: int = _size(2000, "runs of five steps in a round of scale-out")
+    scale_runs: int = _size(5000, "runs of five steps in a round of scale-out")
     processes: int = _size(8, "the largest number of sweeping processes of scale-out")
     long_tasks: int = _size(100_000, "effects of the long run")
     clients: int = _size(5000, "the largest number of clients of the streams")
