@@ -85,7 +85,12 @@ async def drain(batch: int) -> None:
             await commit([take_step(id, number) for id in claimed])
 
 
-def serve_draining(drain: Callable[[int], Coroutine[Any, Any, None]]) -> None:
+def serve_draining(
+    drain: Callable[[int], Coroutine[Any, Any, None]],
+    prepare: Callable[[], Coroutine[Any, Any, None]] = prepare,
+    start: Callable[[], Coroutine[Any, Any, None]] = start,
+    enqueue: Callable[[int], Coroutine[Any, Any, None]] = enqueue,
+) -> None:
     """Speak the protocol; `drain` does all pending runs, of which it claims so many at a time."""
 
     async def work(runs: int) -> None:

@@ -94,8 +94,9 @@ BARE = Contender(
     "select count(*) from bare_runs where status in ('pending', 'running')",
 )
 BARE_ASYNCIO = replace(BARE, name="bare asyncio", script="bare_asyncio")
+BARE_STORE = replace(RATCHET, name="bare store", script="bare_store")
 # By their names: they are no engines, and so nobody's peers.
-CEILINGS = frozenset({BARE.name, BARE_ASYNCIO.name})
+CEILINGS = frozenset({BARE.name, BARE_ASYNCIO.name, BARE_STORE.name})
 # All others are held against these two: without one of them there is nothing to say.
 VITAL = (RATCHET, BARE)
 PEERS_OF_OURS = [

@@ -5,14 +5,23 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tests.bench.contenders import BARE, BARE_ASYNCIO, CEILINGS, PEERS_OF_OURS, RATCHET, Contender, prepare_field
+from tests.bench.contenders import (
+    BARE,
+    BARE_ASYNCIO,
+    BARE_STORE,
+    CEILINGS,
+    PEERS_OF_OURS,
+    RATCHET,
+    Contender,
+    prepare_field,
+)
 from tests.bench.lab import describe_machine, open_lab, say
 from tests.bench.page import Found, Page
 from tests.bench.parts import COMPARED, PARTS
 from tests.bench.rounds import explain
 from tests.bench.sizes import Sizes
 
-FIELD = (RATCHET, BARE, BARE_ASYNCIO, *PEERS_OF_OURS)
+FIELD = (RATCHET, BARE, BARE_ASYNCIO, BARE_STORE, *PEERS_OF_OURS)
 
 
 def run_all(page: Page, sizes: Sizes, *, parts: Sequence[str], field: Sequence[Contender], command: str) -> int:

@@ -15,7 +15,7 @@ import pytest
 from lib.dev.postgres import Server
 from tests.bench import bare, bare_asyncio
 from tests.bench.chart import WIDTH, Panel, draw
-from tests.bench.contenders import BARE, BARE_ASYNCIO, CEILINGS, RATCHET, Contender, prepare
+from tests.bench.contenders import BARE, BARE_ASYNCIO, BARE_STORE, CEILINGS, RATCHET, Contender, prepare
 from tests.bench.full import run_all
 from tests.bench.lab import Lab
 from tests.bench.page import HERE, Found, Page
@@ -46,17 +46,18 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def test_who_fails_in_a_round_is_named_and_left_out(lab: Lab):
     unfit = [Unfit(way, f"unfit_{way}", shares=False) for way in WAYS]
-    field = [prepare(lab, one, patience=60) for one in (RATCHET, BARE, BARE_ASYNCIO)]
+    field = [prepare(lab, one, patience=60) for one in (RATCHET, BARE, BARE_ASYNCIO, BARE_STORE)]
     field += [prepare(lab, one, patience=4 if one.name == "hangs" else 60) for one in unfit]
     found = Found()
     measure_throughput(lab, field, TINY, found)
-    fit = [RATCHET.name, BARE.name, BARE_ASYNCIO.name]
+    fit = [RATCHET.name, BARE.name, BARE_ASYNCIO.name, BARE_STORE.name]
     assert [[row[0] for row in section.rows] for section in found.sections] == [fit] * 2
     assert set(found.panels[STEPS_PANEL]) == set(fit)
     judged = [(one.what, one.promised) for one in found.targets if one.met is not None]
     assert judged == [
         ("the bare ceiling's steps/s against ours", "≤ 3×"),
         ("the same in asyncio, a task per run", "≤ 3×"),
+        ("the same, of our own store", "≤ 3×"),
     ]
     told = {line.partition(",")[0]: line for line in found.not_run if "one process" in line}
     assert told.keys() == set(WAYS)
