@@ -51,13 +51,20 @@ CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "of
 class Server:
     """A Postgres of its own on a free port of 127.0.0.1, with its data in `data_dir`.
 
-    `durable=False` is for tests: no fsync, and leaving the `with` block removes the data. `settings` are
-    Postgres's own, and win.
+    `durable=False` is for tests: no fsync. Leaving the `with` block removes the data, unless it is `kept`: by default
+    what is durable is. `settings` are Postgres's own, and win.
     """
 
-    def __init__(self, data_dir: Path | str, *, durable: bool, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path | str,
+        *,
+        durable: bool,
+        kept: bool | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.data_dir = Path(data_dir)
-        self.durable = durable
+        self.kept = durable if kept is None else kept
         self.port = 0
         self._settings = SETTINGS | ({} if durable else CARELESS) | dict(settings or {})
         self._guard: subprocess.Popen[bytes] | None = None
@@ -70,7 +77,7 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        if not self.durable:
+        if not self.kept:
             shutil.rmtree(self._data, ignore_errors=True)
             if self.data_dir.is_symlink():
                 self.data_dir.unlink()
@@ -147,7 +154,7 @@ class Server:
         options = [f"--{name}={value}" for name, value in self._settings.items()]
         with (self._data / "server.log").open("wb") as log:
             return subprocess.Popen(
-                ["/bin/sh", "-c", GUARD, "sh", "" if self.durable else self._data,
+                ["/bin/sh", "-c", GUARD, "sh", "" if self.kept else self._data,
                  self._binaries / "postgres", "-D", self._data, "-p", str(self.port), *options],
                 stdin=subprocess.PIPE, stdout=log, stderr=log,
                 cwd="/", env={"LC_ALL": "C", "PATH": os.defpath},

@@ -138,7 +138,7 @@ def open_lab() -> Iterator[Lab]:
     """A lab in a temporary folder."""
     with (
         tempfile.TemporaryDirectory(prefix="ratchet-bench-") as folder,
-        Server(Path(folder, "data"), durable=True) as s,
+        Server(Path(folder, "data"), durable=True, kept=False) as s,
     ):
         yield Lab(s)
 

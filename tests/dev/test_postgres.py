@@ -53,8 +53,9 @@ def test_lets_nobody_in_without_its_password(server: Server) -> None:
         psycopg.connect(f"postgresql://{postgres_home.SUPERUSER}@127.0.0.1:{server.port}/postgres")
 
 
-def test_removes_throwaway_data_and_stops_its_processes(tmp_path: Path) -> None:
-    with Server(tmp_path / "data", durable=False) as server:
+@pytest.mark.parametrize("durable", [False, True])
+def test_removes_throwaway_data_and_stops_its_processes(tmp_path: Path, durable: bool) -> None:
+    with Server(tmp_path / "data", durable=durable, kept=False) as server:
         pid, place = server.pid, server.data_dir.resolve()
     assert not (tmp_path / "data").is_symlink()
     assert not place.exists()
