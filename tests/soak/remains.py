@@ -12,7 +12,8 @@ _QUESTIONS: dict[str, LiteralString] = {
     "child": "select jsonb_build_object('id', r.id, 'status', r.status, 'effect', r.parent_effect)"
     " from ratchet.runs r where r.parent_id = %s",
     "error": "select p.error from ratchet.run_payloads p where p.run_id = %s and p.error is not null",
-    "state": "select r.state from ratchet.runs r where r.id = %s",
+    "state": "select r.state from ratchet.runs r where r.id = %s and r.state is not null",
+    "base": "select r.state_base from ratchet.runs r where r.id = %s and r.state_base is not null",
     "listens": "select to_jsonb(s) from ratchet.subscriptions s where s.run_id = %s",
     "mail": "select jsonb_strip_nulls(to_jsonb(i)) from ratchet.inbox i where i.run_id = %s limit 3",
     "commit": "select jsonb_build_array(h.seq, h.created_at, h.events) from ratchet.history h where h.run_id = %s"
